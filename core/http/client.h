@@ -1,0 +1,63 @@
+/*
+ * The HTTP client: libcurl's multi interface on the loop, here and nowhere else. It keeps one
+ * connection a node, pipelines over it in turn, bounds the open sockets and queues the rest. It
+ * reaches https://<id>.peerpost.alt at the endpoint given (CONNECT_TO: no DNS) and asks `verify`
+ * whether the key is the node's. It follows no redirect, keeps no cookie, sends no User-Agent.
+ */
+#ifndef PP_HTTP_CLIENT_H
+#define PP_HTTP_CLIENT_H
+
+#include <http/message.h>
+#include <io/loop.h>
+#include <openssl/types.h>
+#include <peerpost/id.h>
+
+struct pp_client;
+struct pp_call;
+
+struct pp_client_options {
+    unsigned connections; /* open sockets at once */
+    const char *proxy;    /* socks5h://...; NULL: direct */
+    bool tls;             /* https; else plain http (tests, closed networks) */
+    X509 *certificate;    /* client certificate, or NULL */
+    EVP_PKEY *key;
+    const char *ticket_file; /* TLS session tickets kept between runs, or NULL */
+    /* Is this leaf (and chain, may be NULL) the node `expected`? 0 or PP_IDENTITY, PP_UNTRUSTED.. */
+    int (*verify)(void *ctx, X509 *leaf, STACK_OF(X509) * chain, const struct pp_id *expected);
+    void *verify_ctx;
+};
+
+/* Body going out: read up to cap octets at `offset`; returns how many, negative to fail. */
+typedef int64_t pp_client_read(void *ctx, uint64_t offset, void *out, size_t cap);
+
+struct pp_client_request {
+    const struct pp_peer *peer; /* id, address, http port */
+    const char *method;
+    const char *target;        /* percent-encoded path, with the '/' (and a query, for look-ups) */
+    const char *const *fields; /* "Name: value" */
+    size_t n_fields;
+    int64_t length; /* of the body; -1: none */
+    pp_client_read *read;
+    uint64_t answer_max; /* octets of the answer's body; more: PP_TOO_BIG */
+    pp_ns connect_time, stall_time, total_time;
+    const char *circuit; /* SOCKS user name that isolates it, or NULL */
+};
+
+struct pp_client_events {
+    void (*head)(void *ctx, int status, const struct pp_field *fields, size_t n);
+    size_t (*data)(void *ctx, struct pp_bytes bytes); /* took; fewer: paused until resume */
+    /* Last call, once, never from inside a call of the client's. err 0: a whole answer came.
+     * PP_UNREACHABLE, PP_IDENTITY, PP_TIMEOUT, PP_LOCAL, PP_TOO_BIG, PP_MALFORMED. text: why. */
+    void (*ended)(void *ctx, int err, const char *text);
+};
+
+int pp_client_create(struct pp_client **client, struct pp_loop *loop,
+                     const struct pp_client_options *options, struct pp_error *error);
+void pp_client_destroy(struct pp_client *client); /* drops running calls without `ended` */
+/* The strings are copied. NULL: no memory. */
+struct pp_call *pp_client_start(struct pp_client *client, const struct pp_client_request *request,
+                                const struct pp_client_events *events, void *ctx);
+void pp_call_resume(struct pp_call *call);
+void pp_call_cancel(struct pp_call *call); /* no `ended` after it */
+
+#endif

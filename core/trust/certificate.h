@@ -1,0 +1,58 @@
+/*
+ * Certificates and what they prove (RFC 5280; profiles: docs/security.md). Three kinds, told apart
+ * by extended key usage so that none passes for another: address (emailProtection), node
+ * (serverAuth + clientAuth, dNSName <id>.peerpost.alt), capability (nameless, self-signed Ed25519).
+ * Also makes keys, requests and certificates for the CA and the user agent. No I/O but the files it
+ * is told to load.
+ */
+#ifndef PP_TRUST_CERTIFICATE_H
+#define PP_TRUST_CERTIFICATE_H
+
+#include <openssl/types.h>
+#include <peerpost/error.h>
+#include <peerpost/id.h>
+#include <peerpost/now.h>
+
+#define PP_CERTIFICATE_MAX 2048 /* octets of DER */
+#define PP_ADDRESSES_MAX 8
+
+enum pp_certificate_kind { PP_CERT_ADDRESS, PP_CERT_NODE, PP_CERT_CAPABILITY, PP_CERT_OTHER };
+
+struct pp_certificate {
+    X509 *x509; /* owned */
+    struct pp_buf der;
+    enum pp_certificate_kind kind;
+    uint8_t keyid[32];     /* SHA-256 of the DER */
+    uint8_t spki_hash[32]; /* SHA-256 of SubjectPublicKeyInfo; its first 20 octets: a node's id */
+    pp_ns not_before, not_after;             /* wall */
+    struct pp_buf address[PP_ADDRESSES_MAX]; /* normal form */
+    size_t n_addresses;
+};
+
+/* From hostile DER. ! PP_MALFORMED, PP_TOO_BIG, PP_NOMEM */
+int pp_certificate_parse(struct pp_certificate **c, struct pp_bytes der);
+/* The first certificate of a PEM text or file. ! PP_MALFORMED, PP_IO */
+int pp_certificate_load(struct pp_certificate **c, const char *path, struct pp_error *error);
+struct pp_certificate *pp_certificate_ref(struct pp_certificate *c);
+void pp_certificate_free(struct pp_certificate *c);
+bool pp_certificate_has_address(const struct pp_certificate *c, struct pp_bytes normal_address);
+struct pp_id pp_certificate_node_id(const struct pp_certificate *c);
+EVP_PKEY *pp_certificate_key(const struct pp_certificate *c); /* borrowed */
+/* Each PEM block of a certificate set, in order: fn(ctx, der). ! PP_MALFORMED, or fn's negative */
+int pp_pem_each(struct pp_bytes pem, int (*fn)(void *ctx, struct pp_bytes der), void *ctx);
+
+/* Keys. Files are 0600 in a 0700 folder, a looser one is refused with a sentence. A passphrase of
+ * NULL: none. */
+int pp_key_generate(EVP_PKEY **key); /* P-256 */
+int pp_key_load(EVP_PKEY **key, const char *path, const char *passphrase, struct pp_error *error);
+int pp_key_save(EVP_PKEY *key, const char *path, const char *passphrase, struct pp_error *error);
+struct pp_id pp_key_id(EVP_PKEY *key); /* node id */
+/* The Ed25519 key of a 32-octet seed and its nameless self-signed certificate. Same seed, same
+ * octets (fixed validity and serial). */
+int pp_capability(const uint8_t seed[32], EVP_PKEY **key, struct pp_certificate **c);
+
+/* PKCS#10 request for 1..8 addresses, PEM. */
+int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses, size_t n,
+                      struct pp_error *error);
+
+#endif
