@@ -17,6 +17,7 @@ struct pp_call;
 
 struct pp_client_options {
     unsigned connections; /* open sockets at once */
+    const char *bind;     /* source address, or NULL */
     const char *proxy;    /* socks5h://...; NULL: direct */
     bool tls;             /* https; else plain http (tests, closed networks) */
     X509 *certificate;    /* client certificate, or NULL */
