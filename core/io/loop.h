@@ -41,6 +41,9 @@ void pp_watch_destroy(struct pp_watch *watch); /* legal inside its own callback 
 struct pp_hook;
 struct pp_hook *pp_hook_create(struct pp_loop *loop, void (*fn)(void *ctx), void *ctx);
 void pp_hook_destroy(struct pp_hook *hook);
+/* Inside a hook: all hooks run once more before the loop waits, because this one gave another one
+ * work (queued output whose flush had its turn already). */
+void pp_loop_stir(struct pp_loop *loop);
 
 /* Runs fn(ctx) on the loop's thread in its next turn. Thread-safe, in order of the posts. Returns
  * false (fn will not run) when there is no memory. */
