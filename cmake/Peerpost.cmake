@@ -107,3 +107,23 @@ function(peerpost_script_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
     ENVIRONMENT "PEERPOST_PLUGINS=${PEERPOST_PLUGIN_DIR};PEERPOST_BIN=${CMAKE_BINARY_DIR}/bin;PEERPOST_SOURCE=${CMAKE_SOURCE_DIR};PEERPOST_BUILD=${CMAKE_BINARY_DIR}")
 endfunction()
+
+# A fuzz target: SOURCES hold LLVMFuzzerTestOneInput. With clang and PEERPOST_FUZZ=ON a libFuzzer
+# program; else (and in every test run) a replay of tests/fuzz/corpus/<CORPUS> with a fixed number of
+# seeded mutations of each file.
+option(PEERPOST_FUZZ "Build fuzz targets against libFuzzer (clang)" OFF)
+function(peerpost_fuzz name)
+  cmake_parse_arguments(A "" "CORPUS" "SOURCES;LIBS" ${ARGN})
+  set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${A_CORPUS})
+  if(PEERPOST_FUZZ)
+    peerpost_program(${name} NOINSTALL SOURCES ${A_SOURCES} LIBS ${A_LIBS})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    peerpost_program(${name} NOINSTALL SOURCES ${A_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c
+      LIBS ${A_LIBS})
+    add_test(NAME ${name}_replay COMMAND ${name} ${corpus})
+    set_tests_properties(${name}_replay PROPERTIES LABELS unit TIMEOUT 120)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()
