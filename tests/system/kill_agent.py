@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""kill -9 of `peerpost send` and `peerpost fetch` at random instants: every spooled message arrives
+exactly once, whole.  kill_agent.py [INSTANTS] [--mutant NAME: loss or a double must show]"""
+import random, re, sys, time
+
+from labkit import Lab, check
+
+ALICE, BOB = "alice@kill.example", "bob@kill.example"
+
+
+def message(number):
+    text = "".join(f"line {i} of message {number}\n" for i in range(40))
+    return (f"From: {ALICE}\nTo: {BOB}\nSubject: number {number}\nX-Number: {number}\n\n{text}").encode()
+
+
+def numbers(lab):
+    found = []
+    for mail in lab.mails(BOB):
+        number = re.search(rb"^X-Number: (\d+)$", mail, re.M)
+        check(number, "a delivered mail without its number")
+        check(mail.endswith(f"line 39 of message {int(number.group(1))}\n".encode()), "half a mail was delivered")
+        found.append(int(number.group(1)))
+    return found
+
+
+def kill_at(lab, user, argv, delay, input=None, env=None):
+    """Starts it, kills it after `delay`; its exit status, or None when the kill came first."""
+    process = lab.start(user, *argv, input=input, env=env)
+    try:
+        process.wait(delay)
+    except Exception:
+        process.kill()
+    process.communicate()
+    return None if process.returncode < 0 else process.returncode
+
+
+def queued(lab):
+    return len([line for line in lab.agent(ALICE, "queue", "list", "--json").stdout.decode().split('"id"')]) - 1
+
+
+def drain(lab, seconds=120):
+    end = time.monotonic() + seconds
+    while queued(lab) and time.monotonic() < end:
+        lab.agent(ALICE, "queue", "run", expect=None)
+    check(queued(lab) == 0, "the queue never became empty")
+
+
+def kill_send(lab, instants, rng, took):
+    sure, maybe, killed = [], [], 0
+    for n in range(instants):
+        before = queued(lab)
+        status = kill_at(lab, ALICE, ["send", "-t"], rng.uniform(0, 1.2 * took), message(n))
+        killed += status is None
+        durable = status == 0 or queued(lab) > before
+        (sure if durable else maybe).append(n)
+    drain(lab)
+    lab.agent(BOB, "fetch")
+    return sure, maybe, killed
+
+
+def kill_fetch(lab, instants, rng, first):
+    numbers_sent = list(range(first, first + instants))
+    for n in numbers_sent:
+        lab.agent(ALICE, "send", "-t", "--wait", input=message(n))
+    start = time.monotonic()
+    lab.agent(BOB, "fetch", "--headers-only", expect=None)
+    took, killed = time.monotonic() - start, 0
+    for _ in range(instants):
+        killed += kill_at(lab, BOB, ["fetch"], rng.uniform(0, 2 * took)) is None
+    lab.agent(BOB, "fetch", expect=None)
+    lab.agent(BOB, "fetch")
+    return numbers_sent, killed
+
+
+def judge(lab, sure, allowed, mutant):
+    got = numbers(lab)
+    lost, twice = sorted(set(sure) - set(got)), sorted(n for n in set(got) if got.count(n) > 1)
+    strange = sorted(set(got) - set(sure) - set(allowed))
+    print(f"  {len(sure)} sure, {len(got)} delivered; lost {len(lost)}, twice {len(twice)}", flush=True)
+    if mutant:
+        return bool(lost or twice)
+    check(not lost, f"lost: {lost[:10]}")
+    check(not twice, f"delivered twice: {twice[:10]}")
+    check(not strange, f"from nowhere: {strange[:10]}")
+    return False
+
+
+def main():
+    instants = int(next((a for a in sys.argv[1:] if a.isdigit()), "20"))
+    mutant = sys.argv[sys.argv.index("--mutant") + 1] if "--mutant" in sys.argv else None
+    seed = random.randrange(1 << 32)
+    rng = random.Random(seed)
+    print(f"seed {seed}, {instants} instants each{', mutant ' + mutant if mutant else ''}", flush=True)
+    with Lab(nodes=6, k=3, users=[ALICE, BOB]) as lab:
+        start = time.monotonic()
+        lab.agent(ALICE, "send", "-t", "--wait", input=message(100000))
+        took = time.monotonic() - start
+        lab.agent(BOB, "fetch")
+        if mutant:
+            lab.env["PP_MUTANT"] = mutant
+        sure, maybe, killed = kill_send(lab, instants, rng, took)
+        print(f"send: killed {killed} of {instants}", flush=True)
+        noticed = judge(lab, sure + [100000], maybe, mutant)
+        more, killed = kill_fetch(lab, instants, rng, instants)
+        print(f"fetch: killed {killed} times", flush=True)
+        check(killed > instants // 4 or instants < 8, "hardly any kill hit a running fetch")
+        noticed |= judge(lab, sure + [100000] + more, maybe, mutant)
+        if mutant:
+            check(noticed, f"the mutant {mutant} went unnoticed")
+
+
+if __name__ == "__main__":
+    main()
