@@ -81,8 +81,9 @@ int main(int argc, char **argv)
     } while (took < seconds);
     mdb_env_close(env);
     unlink(path);
-    strcat(path, "-lock");
-    unlink(path);
+    char lock[sizeof path + 8];
+    snprintf(lock, sizeof lock, "%s-lock", path);
+    unlink(lock);
     free(value);
     printf("%.0f\n", (double)done / took);
     return 0;

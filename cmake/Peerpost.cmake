@@ -49,6 +49,9 @@ function(peerpost_library name)
   target_link_libraries(${name} PUBLIC peerpost_flags ${A_LIBS})
 endfunction()
 
+# All plugins, for what needs nothing else.
+add_custom_target(plugins)
+
 # A plugin's shared object build/<preset>/plugins/<name>.so, and <name>_objects for its unit tests.
 # It sees the public headers, the pure helpers and what it names in LIBS; nothing else.
 function(peerpost_add_plugin name)
@@ -64,6 +67,7 @@ function(peerpost_add_plugin name)
   endif()
   set_target_properties(${name} PROPERTIES PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY ${PEERPOST_PLUGIN_DIR})
+  add_dependencies(plugins ${name})
   install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/peerpost)
 endfunction()
 

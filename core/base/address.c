@@ -91,7 +91,7 @@ static int split(struct pp_buf *local, struct pp_bytes *domain, struct pp_bytes 
     return local->failed ? PP_NOMEM : PP_OK;
 }
 
-/* No controls, no spaces but ASCII's, nothing that turns the direction of writing, and no unassigned
+/* No controls, no spaces but ASCII's, nothing that turns the direction of writing, no unassigned
  * code point: what it will normalise to is not known yet. */
 static bool is_seemly(struct pp_bytes s)
 {

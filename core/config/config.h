@@ -17,7 +17,7 @@ struct pp_schema {
 };
 
 /* Reads `path` against the schema. "substrate.<name>" and "store.<name>" sections are kept aside
- * for pp_config_plugin. Relative paths in values stay as they are: see pp_config_path. ! PP_CONFIG */
+ * for pp_config_plugin. Relative paths in values stay as they are: pp_config_path. ! PP_CONFIG */
 int pp_config_load(struct pp_config **config, const char *path, const struct pp_schema *schemas,
                    size_t n_schemas, struct pp_error *error);
 /* The same from memory; `name` stands for the file's name in errors. */

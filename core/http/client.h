@@ -23,7 +23,7 @@ struct pp_client_options {
     X509 *certificate;    /* client certificate, or NULL */
     EVP_PKEY *key;
     const char *ticket_file; /* TLS session tickets kept between runs, or NULL */
-    /* Is this leaf (and chain, may be NULL) the node `expected`? 0 or PP_IDENTITY, PP_UNTRUSTED.. */
+    /* Is this leaf (and chain, may be NULL) the node `expected`? 0, PP_IDENTITY, PP_UNTRUSTED.. */
     int (*verify)(void *ctx, X509 *leaf, STACK_OF(X509) * chain, const struct pp_id *expected);
     void *verify_ctx;
 };

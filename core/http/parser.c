@@ -72,7 +72,7 @@ static int head_line(struct pp_parser *p, const struct pp_parser_limits *limits,
     return 0;
 }
 
-/* Looks at new octets only, so that a head that drips in costs no more than one that comes whole. */
+/* Looks at new octets alone, so a head that drips in costs no more than one that comes whole. */
 static int scan_head(struct pp_parser *p, const struct pp_parser_limits *limits, struct pp_bytes in,
                      struct pp_parsed *out)
 {

@@ -1,5 +1,5 @@
 /*
- * Look-ups in the world, the oracle that knows the right answer, and the comparison of the two. Also
+ * Look-ups in the world, the oracle that knows the right answer, and how the two compare. Also
  * reads option values for tests and tools that have no YAML.
  */
 #include <sim/world/internal.h>

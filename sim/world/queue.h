@@ -1,5 +1,5 @@
 /*
- * What happens next in virtual time: an indexed heap of (time, sequence, slot). Equal times leave in
+ * What happens next in virtual time: an indexed heap of (time, sequence, slot). Equals leave in
  * the order they were entered, so that a run repeats. A slot stands in it at most once and can be
  * moved: datagrams use a slot each, every node one slot for its deadline.
  */

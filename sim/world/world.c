@@ -4,7 +4,7 @@
  */
 #include <sim/world/internal.h>
 
-#include <dlfcn.h>
+#include <config/loader.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +13,11 @@
 
 const struct pp_substrate *pp_world_plugin(const char *name)
 {
-    const char *dir = getenv("PEERPOST_PLUGINS");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/substrate-%s.so", dir ? dir : "plugins", name);
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const struct pp_substrate *plugin = object ? dlsym(object, PP_PLUGIN_SYMBOL) : NULL;
-    if (!plugin || plugin->plugin.abi != PP_SUBSTRATE_ABI) {
-        fprintf(stderr, "world: cannot use %s: %s\n", path, plugin ? "other ABI" : dlerror());
-        return NULL;
+    struct pp_loaded *loaded;
+    const struct pp_substrate *plugin;
+    struct pp_error error;
+    if (pp_load_substrate(&loaded, &plugin, NULL, name, &error)) {
+        fprintf(stderr, "world: %s\n", error.text);
     }
     return plugin;
 }

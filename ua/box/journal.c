@@ -1,6 +1,6 @@
 /*
  * The durable map; see journal.h. File: 16 octets of header, then frames. A frame is mark (4),
- * payload length (4), the first 8 octets of SHA-256 over length and payload, payload; the payload is
+ * payload length (4), the first 8 octets of SHA-256 of length and payload, payload; the payload is
  * records of key length (4), value length (4), key, value. A frame is what one sync wrote, so a
  * power cut tears the last frame only. It must not know what keys and values mean.
  */

@@ -1,6 +1,6 @@
 /*
- * Delivery into a Maildir; see maildir.h (and docs/security.md, durability). It must not know what a
- * message is.
+ * Delivery into a Maildir; see maildir.h (and docs/security.md, durability). It must not know what
+ * a message is.
  */
 #include <box/maildir.h>
 

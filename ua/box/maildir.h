@@ -1,6 +1,6 @@
 /*
  * Delivery into a Maildir, durable and at most once: the name is the hash of the notification, so a
- * repeat meets the file; the link in tmp/ stays until the reader's mark is synced, so a repeat knows
+ * repeat meets the file; the link in tmp/ stays until the reader's mark is synced: a repeat knows
  * a file that a mail program has renamed meanwhile by its second link. No network, no mail format.
  */
 #ifndef PP_BOX_MAILDIR_H

@@ -1,6 +1,6 @@
 /*
- * The spool folder; see spool.h: write aside, sync, rename, sync the folder. It must not know what a
- * file holds.
+ * The spool folder; see spool.h: write aside, sync, rename, sync the folder. It must not know what
+ * a file holds.
  */
 #include <box/spool.h>
 

@@ -47,13 +47,13 @@ enum pp_code {
 #undef X
 };
 
-/* A failure in a form to show: the code, and one whole sentence in UTF-8 without a final newline. */
+/* A failure in a form to show: the code and one whole sentence in UTF-8 without a final newline. */
 struct pp_error {
     int code;
     char text[504];
 };
 
-/* Fills *error (may be NULL) and returns code, so that `return pp_fail(e, PP_IO, ...)` reads well. */
+/* Fills *error (may be NULL) and returns code, so that `return pp_fail(e, PP_IO, ...)` reads. */
 int pp_fail(struct pp_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -79,7 +79,7 @@ struct pp_substrate {
     struct pp_plugin plugin;
     uint32_t wire; /* number of the wire format; part of the network hash */
 
-    /* Once a process and network. `options` in the order of plugin.options. ! PP_CONFIG, PP_NOMEM */
+    /* Once per process, network. `options` in the order of plugin.options. ! PP_CONFIG, PP_NOMEM */
     int (*open)(struct pp_net **net, const union pp_value *options,
                 const struct pp_substrate_host *host, struct pp_error *error);
     void (*close)(struct pp_net *net); /* after all its nodes */

@@ -103,7 +103,7 @@ static void test_length(void)
     char text[400];
     for (size_t n = 240; n < 270; n++) {
         memset(text, 'a', n);
-        strcpy(text + n, "@example.x");
+        memcpy(text + n, "@example.x", sizeof "@example.x");
         CU_ASSERT_EQUAL(pp_address_is_normal(pp_str(text)), n + 10 <= PP_ADDRESS_MAX);
     }
 }
