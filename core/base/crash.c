@@ -1,5 +1,5 @@
-/* Crash points and mutants of test builds; see crash.h. */
-#include <base/crash.h>
+/* Crash points and mutants of test builds; see peerpost/crash.h. */
+#include <peerpost/crash.h>
 
 #ifdef PEERPOST_CRASH_POINTS
 #include <signal.h>

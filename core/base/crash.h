@@ -1,27 +1,7 @@
-/*
- * Crash points of the durability tests: with PP_CRASH=name:n in the environment of a test build the
- * n-th passing of that point kills the process as kill -9 does. In a release build a point is
- * nothing. Mutants break one promise on purpose (PP_MUTANT=name), so that a test can prove that it
- * would notice.
- */
+/* Crash points and mutants for core and user agent: the same as a plugin's. */
 #ifndef PP_BASE_CRASH_H
 #define PP_BASE_CRASH_H
 
-#include <stdbool.h>
-
-#ifdef PEERPOST_CRASH_POINTS
-void pp_crash(const char *point);
-bool pp_mutant(const char *name);
-#else
-static inline void pp_crash(const char *point)
-{
-    (void)point;
-}
-static inline bool pp_mutant(const char *name)
-{
-    (void)name;
-    return false;
-}
-#endif
+#include <peerpost/crash.h>
 
 #endif

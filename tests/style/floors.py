@@ -28,6 +28,8 @@ ROOMS = {
 # or file.
 PURE = {"assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h", "stdbool.h",
         "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
+# What stores share may use files and threads.
+STORES = "plugins/common/store/"
 # Mail logic and node logic do no I/O: they see no loop, socket, HTTP or overlay.
 NO_IO = {"ua/mail/": ("io/", "http/", "overlay/"), "ua/seal/": ("io/", "http/", "overlay/")}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
@@ -55,9 +57,12 @@ def resolve(top, path, quote, name):
 def plugin_fault(path, name, target):
     own = group(path)
     if target is None:
-        if own.startswith(("plugins/substrate-", "plugins/common")) and name not in PURE:
+        pure = own.startswith(("plugins/substrate-", "plugins/common"))
+        if pure and not path.startswith(STORES) and name not in PURE:
             return f"a substrate includes <{name}>: it has no I/O, clock or thread; ask the host"
         return None
+    if target.startswith(STORES) and own.startswith("plugins/substrate-"):
+        return f"a substrate includes {target}, which is for stores and does I/O"
     if target.startswith("core/include/peerpost/") or group(target) in (own, "plugins/common"):
         return None
     return f"a plugin includes {target}: it may see <peerpost/*.h>, plugins/common and itself only"

@@ -96,7 +96,8 @@ struct pp_store_plugin {
 
     /* epoch: 16 random octets, kept when the store is created here. One open per path per process.
      * Creation is aside, sync, rename, sync of the folder: a torn creation is no store. Pieces
-     * never put are swept. ! PP_FORMAT (the text names both numbers), PP_BUSY, PP_BROKEN */
+     * never put are swept. ! PP_FORMAT (the text names both numbers), PP_BUSY, PP_BROKEN;
+     * without CREATE PP_NOT_FOUND where there is none */
     int (*open)(struct pp_store **store, const char *path, const union pp_value *options,
                 const uint8_t epoch[16], unsigned flags, struct pp_error *error);
     void (*close)(struct pp_store *store); /* after all views and batches */
@@ -142,7 +143,7 @@ struct pp_store_plugin {
     int (*piece)(struct pp_batch *batch, uint64_t *serial, struct pp_bytes bytes);
     /* Names a body made of pieces (serial 0: an empty one). head: serial, size, digest, created,
      * expires, stamp, copies, identifier. Members follow singly.
-     * ! PP_EXISTS, PP_GONE (tombstone), PP_FULL */
+     * ! PP_EXISTS, PP_GONE (tombstone), PP_FULL; PP_INVALID: size is not that of the pieces */
     int (*put)(struct pp_batch *batch, const struct pp_name *name, const struct pp_head *head);
     /* Forgets a body never put. Unknown serial: no effect. */
     int (*discard)(struct pp_batch *batch, uint64_t serial);
@@ -158,12 +159,14 @@ struct pp_store_plugin {
     int (*member_drop)(struct pp_batch *batch, const struct pp_name *name, const uint8_t keyid[32]);
     /* Appends a notification; makes the inbox. *seq out: rises store-wide, never reused, also not
      * after removal and restart; on PP_EXISTS that of the equal digest. identifier: the address.
+     * `created` is a new inbox's first stamp; later ones come by touch.
      * ! PP_EXISTS, PP_FULL */
     int (*append)(struct pp_batch *batch, const struct pp_name *name, struct pp_bytes identifier,
                   const struct pp_entry *entry, pp_ns created, uint64_t *seq);
     /* Removes entries from <= seq <= upto; an inbox without entries is gone. Nothing there: 0. */
     int (*drop)(struct pp_batch *batch, const struct pp_name *name, uint64_t from, uint64_t upto);
-    /* 0 in stamp, expires or copies leaves that. ! PP_NOT_FOUND */
+    /* 0 in stamp, expires or copies leaves that; an inbox's expires stays its entries'.
+     * ! PP_NOT_FOUND (a tombstone too) */
     int (*touch)(struct pp_batch *batch, enum pp_kind kind, const struct pp_name *name, pp_ns stamp,
                  pp_ns expires, uint32_t copies);
     /* The highest sequence ever given. */
