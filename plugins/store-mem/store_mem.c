@@ -5,7 +5,7 @@
  */
 #include "map.h"
 
-#include <store/rows.h>
+#include <common/store/rows.h>
 
 #include <stdlib.h>
 
@@ -43,9 +43,10 @@ static void txn_end(void *txn)
     free(t);
 }
 
-static int txn_commit(void *txn)
+static int txn_commit(void *txn, bool adding)
 {
     struct txn *t = txn;
+    (void)adding;
     pthread_mutex_lock(&t->mem->lock);
     struct map old = t->mem->now;
     t->mem->now = t->map;

@@ -35,6 +35,7 @@ int rows_room(struct pp_batch *b, uint64_t octets)
         return err;
     }
     rows_usage(&b->view, &u);
+    b->adding = true;
     return u.octets > u.capacity || octets > u.capacity - u.octets ? PP_FULL : PP_OK;
 }
 
@@ -176,7 +177,7 @@ int rows_commit(struct pp_batch *b)
         rows_abort(b);
         return err;
     }
-    err = s->map->commit(b->view.txn);
+    err = s->map->commit(b->view.txn, b->adding);
     if (err && err != PP_FULL) {
         err = rows_broken(s);
     }

@@ -19,8 +19,10 @@ struct rows_map {
     size_t value_max;    /* octets of the longest value; at least 2,048 */
     uint64_t inline_max; /* octets of a body kept in rows; longer ones go to files */
     int (*begin)(void *env, bool write, void **txn);
-    void (*end)(void *txn);   /* ends a snapshot, undoes a write transaction */
-    int (*commit)(void *txn); /* durable at 0; over either way. ! PP_FULL, PP_BROKEN */
+    void (*end)(void *txn); /* ends a snapshot, undoes a write transaction */
+    /* Durable at 0; over either way. adding: it may not touch the reserve that keeps removals
+     * possible. ! PP_FULL, PP_BROKEN */
+    int (*commit)(void *txn, bool adding);
     int (*get)(void *txn, struct pp_bytes key, struct pp_bytes *value);
     /* The first row at or after `from`. */
     int (*seek)(void *txn, struct pp_bytes from, struct pp_bytes *key, struct pp_bytes *value);
@@ -73,6 +75,7 @@ struct pp_batch {
     struct pp_view view;
     struct rows_meta meta;
     int failed;                 /* dooms the batch: PP_FULL or PP_BROKEN */
+    bool adding;                /* something came in, not only went */
     uint64_t put_octets;        /* octets of file bodies named in this batch */
     struct rows_doomed *doomed; /* unlink after commit */
 };
