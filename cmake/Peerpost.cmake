@@ -31,7 +31,7 @@ target_compile_options(peerpost_flags INTERFACE
   $<$<C_COMPILER_ID:Clang>:-ftrivial-auto-var-init=pattern -Wno-gnu-zero-variadic-macro-arguments>
   $<$<CONFIG:Release>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
 target_include_directories(peerpost_flags INTERFACE ${CMAKE_SOURCE_DIR}/core/include)
-target_link_options(peerpost_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+target_link_options(peerpost_flags INTERFACE -Wl,--as-needed -Wl,-z,relro,-z,now,-z,noexecstack)
 if(PEERPOST_SANITIZE)
   # gcc's sanitizers hide value ranges from its own warnings: these three then cry wolf.
   target_compile_options(peerpost_flags INTERFACE
