@@ -27,8 +27,10 @@ enum pp_envelope_kind {
 };
 
 /*
- * HELLO    version, kind, network hash 8, salt A 16, point 65, id wanted 20, text length 2, text, 0..
- * WELCOME  version, kind, salt A 16, salt B 16, cookie 16, time 8, certificate length 2, certificate
+ * HELLO    version, kind, network hash 8, salt A 16, point 65, id wanted 20, text length 2, text,
+ *          zeros up to 1,200 octets
+ * WELCOME  version, kind, salt A 16, salt B 16, cookie 16, time 8, certificate length 2,
+ *          certificate
  * REFUSE   version, kind, salt A 16, text length 2, text
  * FINISH   version, kind, cookie 16, time 8, salt A 16, point 65, sealed under sequence 0:
  *          flags 1, HTTP port 2, our cookie 16, certificate length 2, certificate
