@@ -26,7 +26,8 @@ int pp_authority_check(struct pp_authority *a, const struct pp_certificate *c,
 /* Is it on the list? (for capability-less checks) */
 bool pp_authority_revoked(struct pp_authority *a, const struct pp_certificate *c);
 /* A CRL seen elsewhere: taken when it is signed by the CA and its number is higher.
- * 0 taken, PP_EXISTS not newer, PP_UNTRUSTED, PP_MALFORMED. */
+ * 0 taken, PP_EXISTS not newer, PP_UNTRUSTED, PP_MALFORMED. This, reload and what is borrowed below
+ * belong to one thread; checks may run on others meanwhile. */
 int pp_authority_offer_crl(struct pp_authority *a, struct pp_bytes der);
 struct pp_bytes pp_authority_crl(const struct pp_authority *a); /* DER, or empty; borrowed */
 struct pp_bytes pp_authority_ca(const struct pp_authority *a);  /* PEM; borrowed */

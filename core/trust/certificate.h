@@ -27,6 +27,7 @@ struct pp_certificate {
     pp_ns not_before, not_after;             /* wall */
     struct pp_buf address[PP_ADDRESSES_MAX]; /* normal form */
     size_t n_addresses;
+    _Atomic unsigned refs; /* private */
 };
 
 /* From hostile DER. ! PP_MALFORMED, PP_TOO_BIG, PP_NOMEM */
@@ -38,6 +39,10 @@ void pp_certificate_free(struct pp_certificate *c);
 bool pp_certificate_has_address(const struct pp_certificate *c, struct pp_bytes normal_address);
 struct pp_id pp_certificate_node_id(const struct pp_certificate *c);
 EVP_PKEY *pp_certificate_key(const struct pp_certificate *c); /* borrowed */
+/* The serial number's octets, big-endian; 0 when it is over cap octets or not positive. */
+size_t pp_certificate_serial(const struct pp_certificate *c, uint8_t *out, size_t cap);
+/* The certificate as one PEM block, appended. */
+int pp_certificate_pem(struct pp_buf *out, const struct pp_certificate *c);
 /* Each PEM block of a certificate set, in order: fn(ctx, der). ! PP_MALFORMED, or fn's negative */
 int pp_pem_each(struct pp_bytes pem, int (*fn)(void *ctx, struct pp_bytes der), void *ctx);
 
@@ -51,7 +56,10 @@ struct pp_id pp_key_id(EVP_PKEY *key); /* node id */
  * octets (fixed validity and serial). */
 int pp_capability(const uint8_t seed[32], EVP_PKEY **key, struct pp_certificate **c);
 
-/* PKCS#10 request for 1..8 addresses, PEM. */
+/* SHA-256 of the key's SubjectPublicKeyInfo. ! PP_CRYPTO */
+int pp_key_hash(EVP_PKEY *key, uint8_t hash[32]);
+
+/* PKCS#10 request for 1..8 addresses (0: for a node), PEM. ! PP_MALFORMED (no address) */
 int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses, size_t n,
                       struct pp_error *error);
 
