@@ -58,7 +58,7 @@ static void folder_of(char out[PATH_MAX], const char *path)
     const char *slash = strrchr(path, '/');
     size_t len = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
     if (len == 0) {
-        strcpy(out, ".");
+        memcpy(out, ".", 2);
         return;
     }
     len = len < PATH_MAX ? len : PATH_MAX - 1;

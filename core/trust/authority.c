@@ -1,6 +1,6 @@
 /*
- * Roots, revocation lists and the one question about a certificate; see authority.h. Everything read
- * from files lies in one struct that a reload replaces as a whole.
+ * Roots, revocation lists and the one question about a certificate; see authority.h. Everything
+ * read from files lies in one struct that a reload replaces as a whole.
  */
 #include <trust/authority.h>
 

@@ -1,7 +1,7 @@
 /*
  * The issuing side of a certificate authority (RFC 5280; profiles: docs/security.md): root, address
- * and node certificates, revocation lists, and what a request asks for. Knows no files and no clock:
- * times are arguments, in seconds since 1970-01-01 UTC.
+ * and node certificates, revocation lists, and what a request asks for. Knows no files and no
+ * clock: times are arguments, in seconds since 1970-01-01 UTC.
  */
 #ifndef PP_TRUST_ISSUE_H
 #define PP_TRUST_ISSUE_H

@@ -1,4 +1,4 @@
-/* PKCS#10 requests (RFC 2986), made by a user agent and read by a CA; see certificate.h, issue.h. */
+/* PKCS#10 requests (RFC 2986), made by user agents and read by a CA; see certificate.h, issue.h. */
 #include <trust/issue.h>
 
 #include <openssl/err.h>

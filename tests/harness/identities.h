@@ -29,7 +29,7 @@ static inline void identities_init(struct identities *i)
     static const char *const domains[] = {"x", ".x"};
     struct pp_buf pem = {0};
     *i = (struct identities){.validity = {IDENTITIES_NOW - 3600, IDENTITIES_NOW + 90 * 86400}};
-    strcpy(i->folder, "/tmp/peerpost-ids.XXXXXX");
+    snprintf(i->folder, sizeof i->folder, "/tmp/peerpost-ids.XXXXXX");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(i->folder));
     snprintf(i->ca_file, sizeof i->ca_file, "%s/root.pem", i->folder);
     snprintf(i->crl_file, sizeof i->crl_file, "%s/crl.pem", i->folder);

@@ -10,7 +10,7 @@ static char folder[64], path[80];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/peerpost-file.XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/peerpost-file.XXXXXX");
     CHECK_FATAL(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/f", folder);
 }

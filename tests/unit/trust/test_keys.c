@@ -10,7 +10,7 @@ static char folder[40], path[64];
 
 static void begin(void)
 {
-    strcpy(folder, "/tmp/peerpost-keys.XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/peerpost-keys.XXXXXX");
     CHECK_FATAL(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/key.pem", folder);
 }

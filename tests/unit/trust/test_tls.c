@@ -1,4 +1,4 @@
-/* The server's TLS context, over memory: 1.3 only, client certificate asked for and not required. */
+/* The server's TLS context, over memory: 1.3 only, a client certificate asked for, not required. */
 #include <identities.h>
 #include <openssl/ssl.h>
 
