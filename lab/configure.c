@@ -1,5 +1,5 @@
 /*
- * Writes the YAML files of nodes and users. What is not written stands at the programs' defaults, so
+ * Writes the YAML files of nodes and users. What is not written stays at the default, so
  * that a lab is the shipped thing; the command line's NAME=VALUE options are added as they are.
  */
 #include <lab/lab.h>

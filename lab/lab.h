@@ -98,7 +98,7 @@ int lab_certify_node(struct lab *lab, size_t node, struct pp_error *error);
 int lab_enrol_users(const struct lab *lab, struct pp_error *error);
 int lab_publish_users(const struct lab *lab, struct pp_error *error);
 
-/* http.c: one GET, blocking, at most `max` octets of body. tls_id: the node's id in hexadecimal, for
+/* http.c: one GET, blocking, at most `max` octets of body. tls_id: the node's id in hex, for
  * HTTPS with proof of it; NULL: plain HTTP. *status out. ! PP_UNREACHABLE, PP_IDENTITY,
  * PP_MALFORMED, PP_TOO_BIG */
 int lab_get(const char *address, unsigned port, const char *tls_id, const char *target, size_t max,
