@@ -21,8 +21,10 @@ struct pp_handler {
     /* Decoded body octets; returns how many it took. Fewer: reading stops until
      * pp_exchange_resume. */
     size_t (*body)(void *ctx, struct pp_exchange *x, struct pp_bytes bytes);
-    void (*end)(void *ctx, struct pp_exchange *x);  /* whole request read */
-    void (*pull)(void *ctx, struct pp_exchange *x); /* room for octets of the answer's body */
+    void (*end)(void *ctx, struct pp_exchange *x); /* whole request read */
+    /* Room for octets of the answer's body: once after pp_exchange_answer and after each emit, when
+     * all that was emitted has left, until all its length was emitted or the answer is finished. */
+    void (*pull)(void *ctx, struct pp_exchange *x);
     /* Last call for x, in every case: answered whole, or the peer went, broke the protocol or ran
      * out of time (`whole` false). The exchange is void after it. */
     void (*gone)(void *ctx, struct pp_exchange *x, bool whole);
@@ -40,6 +42,8 @@ struct pp_server_options {
 };
 void pp_server_options_default(struct pp_server_options *o); /* security.md section 7's numbers */
 
+/* workers: for TLS handshakes; NULL: on the loop's thread. They are destroyed after the server and
+ * before the loop. ! PP_NOMEM, PP_INVALID (exempt holds no CIDR) */
 int pp_server_create(struct pp_server **server, struct pp_loop *loop, struct pp_workers *workers,
                      const struct pp_server_options *options, const struct pp_handler *handler,
                      void *ctx);
@@ -52,7 +56,8 @@ int pp_server_listen_unix(struct pp_server *server, const char *path, struct pp_
 void pp_server_set_tls(struct pp_server *server, SSL_CTX *tls);
 /* Closes listeners and idle connections, lets exchanges finish, then calls done. */
 void pp_server_drain(struct pp_server *server, void (*done)(void *ctx), void *ctx);
-void pp_server_destroy(struct pp_server *server); /* `gone` for each open exchange first */
+/* `gone` for each open exchange first. Not from inside a call of the handler's. */
+void pp_server_destroy(struct pp_server *server);
 
 struct pp_server_counts {
     uint64_t accepted, open, requests, refused_busy, bad_requests, timeouts;
@@ -77,6 +82,9 @@ size_t pp_exchange_emit(struct pp_exchange *x, const struct pp_bytes *spans, siz
 /* The same from a file (sendfile when plain). */
 size_t pp_exchange_emit_file(struct pp_exchange *x, int fd, uint64_t offset, size_t len);
 void pp_exchange_finish(struct pp_exchange *x);
+/* In `begin`, when the answer comes later and will be a refusal: no "100-continue", what comes of
+ * the body is dropped, `end` is not called, and the connection closes after the answer. */
+void pp_exchange_refuse_body(struct pp_exchange *x);
 void pp_exchange_resume(struct pp_exchange *x);
 /* Cut the connection in the midst of an answer: the reader sees it incomplete. */
 void pp_exchange_abort(struct pp_exchange *x);
