@@ -124,9 +124,9 @@ uint16_t pp_listener_port(const struct pp_listener *l)
 /* OpenSSL and sendfile write without MSG_NOSIGNAL; a peer that went must not end the process. */
 static void ignore_sigpipe(void)
 {
-    struct sigaction old;
+    struct sigaction old, ignore = {.sa_handler = SIG_IGN};
     if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
-        signal(SIGPIPE, SIG_IGN);
+        (void)sigaction(SIGPIPE, &ignore, NULL);
     }
 }
 

@@ -18,10 +18,12 @@ struct pp_stream;
 typedef void pp_accepted_fn(void *ctx, struct pp_listener *listener, int fd,
                             const uint8_t from[16]);
 
-/* Listens; port 0 picks one. The error's sentence names address, port and cure. ! PP_IO, PP_NOMEM */
+/* Listens; port 0 picks one. The error's sentence names address, port and cure.
+ * ! PP_IO, PP_NOMEM */
 int pp_listener_open(struct pp_listener **listener, struct pp_loop *loop, const uint8_t address[16],
                      uint16_t port, pp_accepted_fn *fn, void *ctx, struct pp_error *error);
-/* A socket file only its owner may use; a dead one of the same name is replaced. ! PP_IO, PP_NOMEM */
+/* A socket file only its owner may use; a dead one of the same name is replaced.
+ * ! PP_IO, PP_NOMEM */
 int pp_listener_open_unix(struct pp_listener **listener, struct pp_loop *loop, const char *path,
                           pp_accepted_fn *fn, void *ctx, struct pp_error *error);
 uint16_t pp_listener_port(const struct pp_listener *listener); /* 0 for a unix socket */
@@ -59,10 +61,5 @@ void pp_stream_close(struct pp_stream *stream);
 bool pp_stream_is_tls(const struct pp_stream *stream);
 /* The peer's certificate, borrowed until close, or NULL. Its chain was not checked. */
 X509 *pp_stream_peer(const struct pp_stream *stream);
-
-/* A server's context: TLS 1.3 alone, this certificate, a client's certificate asked for but neither
- * required nor chain-checked (key possession is proved by the handshake). Release with
- * SSL_CTX_free. ! PP_CRYPTO */
-int pp_tls_server_context(SSL_CTX **tls, X509 *certificate, EVP_PKEY *key, struct pp_error *error);
 
 #endif

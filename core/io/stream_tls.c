@@ -99,6 +99,10 @@ int pp_stream_accept_tls(struct pp_stream *s, SSL_CTX *context, struct pp_worker
         return PP_NOMEM;
     }
     SSL_set_accept_state(tls->ssl);
+    SSL_set_mode(tls->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_set_read_ahead(tls->ssl, 1); /* header and body of a record in one read */
+    (void)SSL_set_num_tickets(tls->ssl, 1);
     tls->post.fn = on_post;
     tls->stream = s;
     tls->workers = workers;
@@ -323,41 +327,4 @@ bool pp_tls_close(struct pp_stream *s)
 X509 *pp_stream_peer(const struct pp_stream *s)
 {
     return s->tls && s->tls->phase == OPEN ? SSL_get0_peer_certificate(s->tls->ssl) : NULL;
-}
-
-/* ---- contexts ---- */
-
-/* Whoever shows a certificate proves its key in the handshake; whether it is worth anything is
- * decided where certificates are known. */
-static int accept_any(int ok, X509_STORE_CTX *store)
-{
-    (void)ok;
-    X509_STORE_CTX_set_error(store, X509_V_OK);
-    return 1;
-}
-
-int pp_tls_server_context(SSL_CTX **tls, X509 *certificate, EVP_PKEY *key, struct pp_error *error)
-{
-    static const unsigned char session_context[] = "peerpost";
-    SSL_CTX *made = SSL_CTX_new(TLS_server_method());
-    if (!made || SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_use_certificate(made, certificate) != 1 || SSL_CTX_use_PrivateKey(made, key) != 1 ||
-        SSL_CTX_check_private_key(made) != 1) {
-        char why[120];
-        ERR_error_string_n(ERR_get_error(), why, sizeof why);
-        SSL_CTX_free(made);
-        return pp_fail(error, PP_CRYPTO,
-                       "TLS cannot use the certificate with its key: %s; check that both belong "
-                       "together.",
-                       why);
-    }
-    SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(made, 1); /* header and body of a record in one read */
-    SSL_CTX_set_num_tickets(made, 1);
-    SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF); /* tickets hold the state */
-    SSL_CTX_set_session_id_context(made, session_context, sizeof session_context - 1);
-    SSL_CTX_set_verify(made, SSL_VERIFY_PEER, accept_any);
-    *tls = made;
-    return 0;
 }
