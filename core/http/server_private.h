@@ -1,8 +1,8 @@
 /*
  * The server's insides: one structure a server, one a connection. A connection and the exchange
- * that runs on it are the same memory (struct pp_exchange), so that a request costs no allocation
- * and an idle connection no buffer. server.c owns listeners and the whole; server_limits.c deadlines and
- * sources; server_connection.c the order of things on a connection; server_exchange.c the answer.
+ * that runs on it are the same memory, so that a request costs no allocation and an idle connection
+ * no buffer. server.c owns listeners and the whole; server_limits.c deadlines and sources;
+ * server_connection.c the order of things on a connection; server_exchange.c the answer.
  */
 #ifndef PP_HTTP_SERVER_PRIVATE_H
 #define PP_HTTP_SERVER_PRIVATE_H
