@@ -7,8 +7,10 @@
  * Rules
  * - `now` comes with every entry. Host calls return at once and never re-enter; no answer before
  *   the asking call returned.
- * - A request is the host's memory until the node calls `release`, once and last, when no op or
- *   check of it is out: also after `drop`.
+ * - The host ends every request with `end` or `drop`, also one that was answered early. It is the
+ *   host's memory until the node calls `release`, once and last, when no op or check of it is out;
+ *   that happens inside `end`, `pull`, `drop`, `verified`, `done` or `tick`, never inside `begin`,
+ *   `part` or `body`. `answer` may come inside any of them.
  * - Ops lie in the request or in the node and are the writer's from `submit` until `done`. `apply`
  *   runs on the writer's thread, touches op and batch only, decides there, and may run again (a
  *   failed batch is redone op by op). `done` comes on the node's thread after the commit; only then
@@ -64,11 +66,20 @@ struct pp_node_request {
     void *node;                        /* the node's, NULL at begin */
 };
 
-/* What `verify` checks on another thread: signed by the key of this DER certificate? */
+/* What `verify` checks on another thread with pp_check_run: is this a certificate, not revoked; does
+ * it chain (when asked); is the request signed by its key (when it is signed)? */
 struct pp_check {
-    const struct pp_signed *signature;
-    struct pp_bytes certificate; /* owned by the node until `verified` or release */
+    const struct pp_signed *signature; /* NULL: the certificate alone */
+    struct pp_bytes certificate;       /* DER; the node's until `verified` */
+    struct pp_authority *authority;
+    bool chain;                    /* it must chain as an address certificate .. */
+    pp_ns wall;                    /* .. that is valid now */
+    int code;                      /* out: 0, PP_MALFORMED, PP_UNTRUSTED, PP_EXPIRED, PP_REVOKED,
+                                      PP_SIGNATURE */
+    struct pp_certificate *parsed; /* out: owned by the check, or NULL */
 };
+/* Thread-safe; runs anywhere. Returns whether all is well (code 0). */
+bool pp_check_run(struct pp_check *check);
 
 struct pp_op {
     /* On the writer's thread. 0 or negative; PP_FULL and PP_BROKEN are the batch's. Must leave the
@@ -97,7 +108,7 @@ struct pp_node_host {
     void (*resume)(struct pp_node_request *r); /* body() takes again */
     void (*release)(struct pp_node_request *r);
     /* ! PP_BUSY: 503. Else `pp_node_verified` later. check lives until then. */
-    int (*verify)(struct pp_node_request *r, const struct pp_check *check);
+    int (*verify)(struct pp_node_request *r, struct pp_check *check);
     void (*submit)(void *ctx, struct pp_op *op); /* in order */
     enum pp_covers (*covers)(void *ctx, const struct pp_id *key, unsigned k);
     /* Look-up for the collector and publish; ! PP_BUSY, PP_OFFLINE. `pp_node_found` later. */
@@ -126,6 +137,7 @@ struct pp_node_config {
     uint64_t tombstones;                   /* 1,000,000 */
     unsigned sources;                      /* source table: 65,536 */
     size_t replay_entries, replay_per_key; /* 65,536, 1,024 */
+    size_t buffers;                        /* octets of pieces in memory, all uploads: 64 MiB */
 };
 void pp_node_config_default(struct pp_node_config *config);
 
