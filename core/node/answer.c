@@ -1,5 +1,5 @@
 /*
- * Answers: the one place where a status is counted, a problem document written, and an answer ended.
+ * Answers: the one place where a status is counted, a problem document written and an answer ended.
  * Knows no primitive.
  */
 #include <node/internal.h>

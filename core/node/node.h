@@ -66,8 +66,8 @@ struct pp_node_request {
     void *node;                        /* the node's, NULL at begin */
 };
 
-/* What `verify` checks on another thread with pp_check_run: is this a certificate, not revoked; does
- * it chain (when asked); is the request signed by its key (when it is signed)? */
+/* What `verify` checks on another thread with pp_check_run: is this a certificate, not revoked;
+ * does it chain (when asked); is the request signed by its key (when it is signed)? */
 struct pp_check {
     const struct pp_signed *signature; /* NULL: the certificate alone */
     struct pp_bytes certificate;       /* DER; the node's until `verified` */
