@@ -48,6 +48,7 @@ struct node_collector {
     unsigned lookups;
     uint64_t surplus; /* tombstones over their bound */
     uint64_t removed, freed, kept;
+    uint64_t goal, chosen; /* octets to free for those who wait; of the victims chosen */
     struct node_exchange *waiting, **last_waiting;
     pp_ns now_wall;
 };
@@ -398,16 +399,37 @@ static bool collector_list(struct node_collector *c)
     return c->n_listed > 0;
 }
 
+/* Rule 3 takes no more than is asked for. */
+static void collector_aim(struct node_collector *c)
+{
+    uint64_t room = c->waiting ? collector_room(c->node) : 0;
+    c->goal = c->chosen = 0;
+    for (const struct node_exchange *x = c->waiting; x; x = x->next_waiting) {
+        c->goal += x->wanted;
+    }
+    c->goal = c->goal > room ? c->goal - room : 0;
+    for (unsigned i = 0; i < c->removal.n; i++) {
+        c->chosen += c->removal.victim[i].size;
+    }
+}
+
+static bool collector_has_enough(const struct node_collector *c)
+{
+    return c->removal.n + 1 >= REMOVALS_A_WRITE || (c->pressing && c->chosen >= c->goal);
+}
+
 /* Judges what is listed until a write's worth is chosen or a question is out. */
 static void collector_choose(struct node_collector *c)
 {
     struct removal *r = &c->removal;
-    while (c->at < c->n_listed && r->n + 1 < REMOVALS_A_WRITE && !c->asking) {
+    collector_aim(c);
+    while (c->at < c->n_listed && !collector_has_enough(c) && !c->asking) {
         const struct pp_listed *l = &c->listed[c->at++];
         enum reason reason;
         bool unsure;
         if (collector_judges(c, l, &reason, &unsure)) {
             r->victim[r->n++] = victim_of(l, reason);
+            c->chosen += l->tombstone ? 0 : l->head.size;
             c->surplus -= reason == SURPLUS;
         } else if (unsure) {
             collector_ask(c, l, reason);
@@ -441,8 +463,9 @@ void node_collector_tick(struct pp_node *node, struct pp_now now)
         return;
     }
     collector_choose(c);
-    bool full = c->removal.n + 1 >= REMOVALS_A_WRITE;
-    if (c->removal.n > 0 && !c->asking && (full || c->pressing)) {
+    if (c->removal.n > 0 && !c->asking && (collector_has_enough(c) || c->pressing)) {
         collector_remove(c);
+    } else if (c->pressing && c->goal == 0) {
+        collector_serve(c, now, false); /* others made room meanwhile */
     }
 }

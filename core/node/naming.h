@@ -8,7 +8,7 @@
 #include <node/internal.h>
 
 /* What a store keeps beside an object's own octets, generously. */
-#define NODE_SLACK (64u << 10)
+#define NODE_SLACK (8u << 10)
 
 enum node_outcome {
     NODE_CREATED,

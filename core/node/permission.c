@@ -153,7 +153,7 @@ static int64_t started_wall(const struct pp_node *node, struct pp_now now)
 bool node_enter_once(struct node_exchange *x, struct pp_now now)
 {
     const struct pp_signed *s = x->r->signature;
-    if (s->created <= started_wall(x->node, now)) {
+    if (s->created < started_wall(x->node, now)) {
         node_refuse(x, PP_PROBLEM_CLOCK,
                     "The signature is older than this node's start, so that it cannot tell whether "
                     "it was used before; sign anew (see Date).");

@@ -333,7 +333,8 @@ static void naming_done(struct node_op *op, struct pp_now now, int status)
         node_upload_abandon(s->up, now);
     } else if (status == PP_FULL && !s->retried && !s->naming.spoiled) {
         s->retried = true;
-        node_collect_for(x, s->naming.head.size + s->members.octets + NODE_SLACK, now);
+        node_collect_for(
+            x, s->naming.head.size + s->members.octets + 256 * s->members.n + NODE_SLACK, now);
     } else {
         node_refuse_code(x, status);
         node_upload_abandon(s->up, now);

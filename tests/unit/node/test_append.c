@@ -76,6 +76,7 @@ static void test_strangers_fill_a_quarter_and_the_proved_the_rest(void)
     CU_ASSERT_EQUAL(q->status, 507);
     CU_ASSERT_TRUE(fake_says(q, "inbox-full"));
     fake_free(q);
+    fake_later(&f, PP_SECOND);
     q = fake_read(&f, ALICE, &f.alice, NULL);
     CU_ASSERT_EQUAL(q->status, 200); /* nothing accepted was evicted */
     CU_ASSERT_EQUAL(q->body.len, 16 * 12 + 4 * 6 + 10 * 7 + 2 * 8);

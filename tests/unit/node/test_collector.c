@@ -56,7 +56,7 @@ static void test_due_and_within_its_life_is_never_taken(void)
     body[60000] = '\0';
     int kept = 0, full = 0;
     for (int i = 0; i < 8; i++) {
-        char id[8];
+        char id[20];
         snprintf(id, sizeof id, "m%d@x", i);
         struct fake_request *q = fake_request(&f, PP_STORE, id);
         q->r.has_life = true;
@@ -71,7 +71,7 @@ static void test_due_and_within_its_life_is_never_taken(void)
     fake_later(&f, 30 * PP_DAY); /* idle far beyond grace */
     collect(&f);
     for (int i = 0; i < kept; i++) {
-        char id[8];
+        char id[20];
         snprintf(id, sizeof id, "m%d@x", i);
         CU_ASSERT_EQUAL(fake_status(&f, id, &f.alice), 200);
     }
@@ -110,7 +110,7 @@ static void test_pressure_takes_the_least_recent_first_and_stops(void)
     memset(body, 'b', 60000);
     body[60000] = '\0';
     for (int i = 0; i < 3; i++) {
-        char id[8];
+        char id[20];
         snprintf(id, sizeof id, "m%d@x", i);
         CU_ASSERT_EQUAL(fake_store(&f, id, &f.alice, body), 201);
         fake_later(&f, PP_HOUR / 4);

@@ -79,7 +79,7 @@ static void test_a_batch_of_another_store_is_409(void)
     q = fake_read(&f, ALICE, &f.alice, NULL);
     batch_of(q, batch);
     fake_free(q);
-    strcpy(strchr(batch, ':'), ":99");
+    memcpy(strchr(batch, ':'), ":99", 4);
     q = fake_read(&f, ALICE, &f.alice, batch);
     CU_ASSERT_EQUAL(q->status, 409);
     CU_ASSERT_TRUE(fake_says(q, "other-batch"));

@@ -1,4 +1,4 @@
-/* Bodies in pieces, and the races of a store: a client that dies, two equal stores, a full store. */
+/* Bodies in pieces, and the races of a store: a client dies, two are equal, the store is full. */
 #include "fake.h"
 
 #include <base/hash.h>
