@@ -83,7 +83,7 @@ static int load_roots(struct trust *t, const char *path, struct pp_error *error)
     if (bad || t->n == 0) {
         return pp_fail(error, PP_CONFIG,
                        "%s must hold 1 to %d certificates of certificate authorities in PEM (the "
-                       "root.pem that peerpost-ca init made), and does not",
+                       "ca.cert.pem that peerpost-ca init made), and does not",
                        path, ROOTS_MAX);
     }
     return PP_OK;
