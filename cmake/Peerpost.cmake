@@ -49,8 +49,9 @@ function(peerpost_library name)
   target_link_libraries(${name} PUBLIC peerpost_flags ${A_LIBS})
 endfunction()
 
-# All plugins, for what needs nothing else.
+# All plugins, all installed programs: for builds without the tests.
 add_custom_target(plugins)
+add_custom_target(programs)
 
 # A plugin's shared object build/<preset>/plugins/<name>.so, and <name>_objects for its unit tests.
 # It sees the public headers, the pure helpers and what it names in LIBS; nothing else.
@@ -79,6 +80,7 @@ function(peerpost_program name)
   target_link_libraries(${name} PRIVATE peerpost_flags ${A_LIBS})
   target_link_options(${name} PRIVATE -pie)
   if(NOT A_NOINSTALL)
+    add_dependencies(programs ${name})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endfunction()

@@ -58,7 +58,7 @@ int lab_configure_node(const struct lab *lab, size_t node, struct pp_error *erro
     }
     pp_buf_printf(&y, "substrate:\n  plugin: %s\nstore:\n  plugin: %s\n", lab->substrate,
                   lab->store);
-    pp_buf_add_str(&y, "trust:\n  ca: ../../ca/ca.cert.pem\n");
+    pp_buf_add_str(&y, "trust:\n  ca: ../../ca/ca.cert.pem\n  crl: ../../ca/crl.pem\n");
     pp_buf_printf(&y, "admin:\n  listen: \"%s:%d\"\n", address, LAB_ADMIN_PORT);
     add_options(lab->node_options, lab->n_node_options, &y);
     return write_yaml(path, &y, error);
@@ -80,7 +80,7 @@ int lab_configure_user(const struct lab *lab, size_t user, struct pp_error *erro
     add_contacts(lab, SIZE_MAX, &y);
     pp_buf_printf(&y, "net:\n  bind: %s\n", address);
     pp_buf_printf(&y, "substrate:\n  plugin: %s\n", lab->substrate);
-    pp_buf_add_str(&y, "trust:\n  ca: ../../ca/ca.cert.pem\n");
+    pp_buf_add_str(&y, "trust:\n  ca: ../../ca/ca.cert.pem\n  crl: ../../ca/crl.pem\n");
     add_options(lab->user_options, lab->n_user_options, &y);
     return write_yaml(path, &y, error);
 }

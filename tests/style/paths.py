@@ -4,7 +4,7 @@ import re
 
 import house
 
-PLACES = re.compile(r"(?<![\w.$}])/(home|root|work|Users|farm|mnt|srv)/[\w.-]+")
+PLACES = re.compile(r"(?<![\w.$}])/(home|root|work|Users|farm)/[\w.-]+")
 SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=]{40}")
 ENDINGS = (".c", ".h", ".py", ".sh", ".md", ".txt", ".yaml", ".yml", ".cmake", ".json", ".1", ".8")
 

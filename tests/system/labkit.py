@@ -3,8 +3,8 @@
     with Lab(nodes=8, users=["alice@a.example"]) as lab:
         lab.agent("alice@a.example", "send", "-t", input=message)
 """
-import json, mailbox, os, shlex, shutil, ssl, subprocess, sys, tempfile, time
-import http.client
+import hashlib, json, os, shutil, ssl, subprocess, sys, tempfile
+import http.client, urllib.parse
 
 SOURCE = os.environ.get("PEERPOST_SOURCE") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.environ.get("PEERPOST_BIN") or os.path.join(SOURCE, "build", "dev", "bin")
@@ -23,8 +23,12 @@ def program(name):
     return os.path.join(BIN, name)
 
 
+SUBSTRATE = os.environ.get("PEERPOST_SUBSTRATE", "chord")
+STORE = os.environ.get("PEERPOST_STORE", "lmdb")
+
+
 class Lab:
-    def __init__(self, nodes=8, users=(), k=None, substrate="chord", store="lmdb", env=None):
+    def __init__(self, nodes=8, users=(), k=None, substrate=SUBSTRATE, store=STORE, env=None, options=()):
         self.dir = tempfile.mkdtemp(prefix="peerpost-test-", dir=os.environ.get("TMPDIR", "/var/tmp"))
         self.env = dict(os.environ, **(env or {}))
         argv = ["up", "--dir", self.dir, "--nodes", str(nodes), "--substrate", substrate, "--store", store]
@@ -32,6 +36,7 @@ class Lab:
             argv += ["--users", ",".join(users)]
         if k:
             argv += ["--k", str(k)]
+        argv += list(options)
         self.lab(*argv)
 
     def __enter__(self):
@@ -67,6 +72,41 @@ class Lab:
 
     def restart(self, n):
         self.lab("restart", "--dir", self.dir, str(n))
+
+    def wait(self, seconds=60):
+        """Until the running nodes are one network."""
+        self.lab("wait", "--dir", self.dir, "--timeout", str(seconds))
+
+    def holders(self, identifier, k=5):
+        """Numbers of the nodes that a look-up names for an identifier, nearest first."""
+        key = hashlib.sha256(identifier.encode() if isinstance(identifier, str) else identifier).hexdigest()[:40]
+        nodes = [n for n in self.status() if n["pid"]]
+        connection = connect(nodes[0])
+        connection.request("GET", f"/.well-known/peerpost/lookup?key={key}&k={k}")
+        answer = connection.getresponse()
+        text = answer.read()
+        check(answer.status == 200, f"look-up: {answer.status} {text[:200]}")
+        numbers = {n["id"]: n["node"] for n in nodes}
+        return [numbers[peer["id"]] for peer in json.loads(text)]
+
+    def objects(self):
+        """{node: how many objects it holds}, of the running nodes, by their administrator's page."""
+        found = {}
+        for node in self.status():
+            if node["pid"]:
+                address, port = node["admin"].rsplit(":", 1)
+                connection = http.client.HTTPConnection(address, int(port), timeout=30)
+                connection.request("GET", "/status")
+                found[node["node"]] = json.loads(connection.getresponse().read())["store"]["objects"]
+        return found
+
+    def has(self, number, identifier):
+        """Does that node hold the object?"""
+        connection = connect(self.status()[number])
+        connection.request("GET", "/" + urllib.parse.quote(identifier, safe="@"))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status == 200
 
     def argv(self, user, *argv):
         return [program("peerpost"), "--config", os.path.join(self.dir, "users", user, "config.yaml"), *argv]
