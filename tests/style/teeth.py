@@ -13,6 +13,7 @@ CLEAN = {
     "core/node/node.h": "/* x */\n#ifndef N\n#define N\n#endif\n",
     "core/http/client.h": "/* x */\n#ifndef H\n#define H\n#endif\n",
     "plugins/substrate-x/x.c": "/* x */\n#include <peerpost/id.h>\n#include <string.h>\n",
+    "README.md": "# A\n\n[b](#a)\n",
     "ua/net.h": "/* x */\n#ifndef U\n#define U\n#endif\n",
 }
 LONG = "/* x */\nint f(void);\nint f(void)\n{\n" + "    (void)0;\n" * 90 + "    return 0;\n}\n"
@@ -38,6 +39,8 @@ BAD = [
     ("length", "core/base/d.c", "/* x */\n/* " + "y" * 100 + " */\n", "over 100 columns"),
     ("paths", "core/base/e.c", '/* x */\nchar *a = "/ho' + 'me/someone/x";\n', "one machine"),
     ("headers", "core/base/f.h", "/* x */\nstruct a { uint8_t b; };\n", "does not compile alone"),
+    ("documents", "docs/a.md", "[x](nowhere.md)\n", "which is not there"),
+    ("documents", "lab/a.1", ".Dd x\n.Foo\n", "lab/a.1"),
     ("format", "core/base/g.c", "/* x */\nint  a ;\n", "run clang-format"),
 ]
 
