@@ -1,0 +1,129 @@
+/* Candidates and quarantine; see cache.h. */
+#include <common/cache.h>
+
+#include <stdlib.h>
+
+#define TICK_SHIFT 24
+
+bool pp_candidates_add(struct pp_candidates *candidates, const struct pp_peer *peer, uint32_t tag)
+{
+    for (size_t i = 0; i < candidates->n; i++) {
+        struct pp_candidate *known = &candidates->at[i];
+        if (pp_id_equal(&known->peer.id, &peer->id) && pp_peer_same_endpoint(&known->peer, peer)) {
+            known->tag |= tag;
+            return true;
+        }
+    }
+    if (candidates->n == PP_CANDIDATES_MAX) {
+        return false;
+    }
+    if (candidates->n == candidates->cap) {
+        size_t cap = candidates->cap ? 2u * candidates->cap : 8;
+        struct pp_candidate *at = realloc(candidates->at, cap * sizeof *at);
+        if (!at) {
+            return false;
+        }
+        candidates->at = at;
+        candidates->cap = (uint16_t)cap;
+    }
+    candidates->at[candidates->n++] = (struct pp_candidate){*peer, tag};
+    return true;
+}
+
+bool pp_candidates_take(struct pp_candidates *candidates, struct pp_candidate *out)
+{
+    if (candidates->n == 0) {
+        return false;
+    }
+    *out = candidates->at[0];
+    candidates->n--;
+    memmove(candidates->at, candidates->at + 1, candidates->n * sizeof *candidates->at);
+    if (candidates->n == 0) {
+        pp_candidates_free(candidates);
+    }
+    return true;
+}
+
+void pp_candidates_free(struct pp_candidates *candidates)
+{
+    free(candidates->at);
+    *candidates = (struct pp_candidates){0};
+}
+
+static uint32_t ticks(pp_ns now)
+{
+    return (uint32_t)(now >> TICK_SHIFT);
+}
+
+static int quarantine_find(const struct pp_quarantine *quarantine, const struct pp_id *id)
+{
+    for (size_t i = 0; i < quarantine->n; i++) {
+        if (pp_id_equal(&quarantine->at[i].id, id)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void quarantine_remove(struct pp_quarantine *quarantine, size_t i)
+{
+    quarantine->n--;
+    memmove(quarantine->at + i, quarantine->at + i + 1,
+            (quarantine->n - i) * sizeof *quarantine->at);
+    if (quarantine->n == 0) {
+        pp_quarantine_free(quarantine);
+    }
+}
+
+static bool expired(const struct pp_quarantined *one, pp_ns now)
+{
+    return (int32_t)(one->until - ticks(now)) <= 0;
+}
+
+static bool quarantine_room(struct pp_quarantine *quarantine, pp_ns now)
+{
+    while (quarantine->n > 0 &&
+           (quarantine->n == PP_QUARANTINE_MAX || expired(&quarantine->at[0], now))) {
+        quarantine_remove(quarantine, 0);
+    }
+    if (quarantine->n < quarantine->cap) {
+        return true;
+    }
+    size_t cap = quarantine->cap ? 2u * quarantine->cap : 4;
+    struct pp_quarantined *at = realloc(quarantine->at, cap * sizeof *at);
+    if (!at) {
+        return false;
+    }
+    quarantine->at = at;
+    quarantine->cap = (uint16_t)cap;
+    return true;
+}
+
+void pp_quarantine_add(struct pp_quarantine *quarantine, const struct pp_id *id, pp_ns now)
+{
+    pp_quarantine_lift(quarantine, id);
+    if (quarantine_room(quarantine, now)) {
+        quarantine->at[quarantine->n++] =
+            (struct pp_quarantined){*id, ticks(now + PP_QUARANTINE_TIME)};
+    }
+}
+
+bool pp_quarantine_has(const struct pp_quarantine *quarantine, const struct pp_id *id, pp_ns now)
+{
+    int i = quarantine_find(quarantine, id);
+    return i >= 0 && !expired(&quarantine->at[i], now);
+}
+
+void pp_quarantine_lift(struct pp_quarantine *quarantine, const struct pp_id *id)
+{
+    int i = quarantine_find(quarantine, id);
+    if (i >= 0) {
+        quarantine_remove(quarantine, (size_t)i);
+    }
+}
+
+void pp_quarantine_free(struct pp_quarantine *quarantine)
+{
+    free(quarantine->at);
+    *quarantine = (struct pp_quarantine){0};
+}

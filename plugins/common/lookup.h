@@ -1,0 +1,125 @@
+/*
+ * The iterative look-up that all substrates share. The asker keeps a list of peers in the order of
+ * closeness, asks `alpha` at a time, goes round whoever is late, and ends only when each of the k
+ * peers it returns has itself answered. What differs between substrates stands in struct
+ * pp_lookup_ops: the order, the stop rule, the own tables.
+ *
+ * Two stop rules. root: a reply "complete" names the answer, whose peers are then pinged (Chord,
+ * Pastry). Otherwise the k closest known must all have answered a FIND (CAN, Tapestry, Kademlia).
+ * A ping's reply may name a peer that stands nearer to the key: it is pinged too, so a hole in the
+ * answerer's table is found by the answer's own members.
+ */
+#ifndef PP_COMMON_LOOKUP_H
+#define PP_COMMON_LOOKUP_H
+
+#include <common/agent.h>
+
+#define PP_LOOKUP_ALPHA 3
+#define PP_LOOKUP_TIME (20 * PP_SECOND)
+#define PP_LOOKUP_FRESH (10 * PP_SECOND) /* a peer heard so lately needs no ping */
+#define PP_LOOKUP_PEERS_MAX 256
+#define PP_LOOKUP_PATHS_MAX 8
+#define PP_LOOKUPS_MAX 1024
+
+enum pp_ask_state {
+    PP_ASK_NEW,
+    PP_ASK_SENT,
+    PP_ASK_LATE, /* overdue: no longer waited for by the routing, but not yet dead */
+    PP_ASK_ANSWERED,
+    PP_ASK_FAILED
+};
+
+struct pp_lookup_peer {
+    struct pp_peer peer;
+    uint8_t rank[PP_RANK_LEN];
+    uint8_t extra[PP_EXTRA_MAX];
+    uint16_t serial, via; /* via: serial of who referred us; 0: own table */
+    uint8_t state, depth, path, revived;
+    bool result;   /* named as part of the answer */
+    bool inactive; /* answers, but is no active member */
+    bool extended; /* asked for what follows it */
+};
+
+struct pp_lookup;
+/* Told once, from receive or tick. The result is lent. */
+typedef void pp_lookup_fn(struct pp_agent *agent, pp_ns now, const struct pp_lookup *lookup,
+                          const struct pp_result *result);
+
+struct pp_lookup {
+    struct pp_lookup *next;
+    pp_lookup_fn *done; /* NULL: the host's `found` */
+    uint64_t token;
+    pp_ns deadline;
+    struct pp_id key;
+    struct pp_lookup_peer *at; /* nearest first by rank */
+    const char *reason;
+    int code;
+    uint16_t n, cap, serial, complete; /* complete: serial of who gave the answer */
+    uint16_t hops, messages, timeouts;
+    uint8_t k, paths, flags, ended; /* ended: a bit a path */
+    bool routed, finished, answered;
+};
+
+struct pp_lookup_ops {
+    bool root;     /* the stop rule */
+    bool reversed; /* the best to ask next has the greatest rank (Chord: its last before the key) */
+    uint8_t extra_len;
+    void (*rank)(const struct pp_agent *agent, const struct pp_id *key, const struct pp_peer *peer,
+                 const uint8_t *extra, uint8_t out[PP_RANK_LEN]);
+    /* Offers from the own tables; may set `routed` when they hold the answer. */
+    void (*seed)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
+    bool (*fresh)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
+    pp_ns (*rto)(const struct pp_agent *agent, const struct pp_id *id);
+    /* Hearsay not to be followed: quarantined, or no plausible address. */
+    bool (*refused)(const struct pp_agent *agent, pp_ns now, const struct pp_peer *peer,
+                    const struct pp_peer *teller);
+    /* The key whose closest follow `last` in the answer; false: nothing does. */
+    bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
+    uint64_t (*spacing)(const struct pp_id *key, const struct pp_peer *peers, size_t n);
+    void (*late)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);
+    void (*dead)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);
+};
+
+struct pp_lookup_request {
+    const struct pp_id *key;
+    unsigned k, paths, flags;
+    uint64_t token;
+    pp_lookup_fn *done;
+    const struct pp_peer *seeds; /* instead of the own tables; ids may be zero */
+    size_t n_seeds;
+};
+
+/* ! PP_BUSY, PP_OFFLINE (nobody to ask), PP_NOMEM */
+int pp_lookup_start(struct pp_agent *agent, pp_ns now, const struct pp_lookup_request *request);
+/* For `seed`: a peer of the own tables, or of the answer when `result`. */
+void pp_lookup_seed(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup,
+                    const struct pp_peer *peer, const uint8_t *extra, bool result);
+/* Ends the host's look-up of that token without a word. */
+void pp_lookup_cancel(struct pp_agent *agent, uint64_t token);
+/* Ends all that run, with this code and reason. */
+void pp_lookup_fail_all(struct pp_agent *agent, int code, const char *reason);
+void pp_lookup_free_all(struct pp_agent *agent);
+
+/* Deadline of the oldest. */
+pp_ns pp_lookup_deadline(const struct pp_agent *agent);
+/* Gives up what is overdue. */
+void pp_lookup_tick(struct pp_agent *agent, pp_ns now);
+/* Tells what has ended; to be called last in receive, tick, meet, leave. */
+void pp_lookup_settle(struct pp_agent *agent, pp_ns now);
+
+/* lookup_list.c: the list of a look-up, for the engine alone. */
+struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup *lookup,
+                                       const struct pp_peer *peer, const uint8_t *extra);
+struct pp_lookup_peer *pp_lookup_by_serial(struct pp_lookup *lookup, uint16_t serial);
+/* Puts the node's proved identity in; its place may change. */
+struct pp_lookup_peer *pp_lookup_identify(struct pp_agent *agent, struct pp_lookup *lookup,
+                                          struct pp_lookup_peer *who, const struct pp_peer *proved);
+struct pp_lookup_peer *pp_lookup_best_new(const struct pp_agent *agent, struct pp_lookup *lookup,
+                                          unsigned path);
+/* Fills peers (cap PP_K_MAX) with the confirmed answer in order; returns how many. */
+size_t pp_lookup_answer(const struct pp_lookup *lookup, struct pp_peer *peers);
+size_t pp_lookup_trace(struct pp_lookup *lookup, struct pp_peer *path, size_t cap);
+/* May it stand in the answer? */
+bool pp_lookup_counts(const struct pp_lookup_peer *who);
+
+#endif

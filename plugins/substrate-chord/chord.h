@@ -1,0 +1,158 @@
+/*
+ * Chord, corrected: the state of one node and what the files of this folder call of each other.
+ * One file an act: join, route, repair, fingers, leave, merge; `state` alone changes the tables.
+ *
+ * Differences from Stoica et al. 2003, after Zave 2017: a joiner takes a whole list before it is
+ * active; only peers that answered us stand in a table; a predecessor is replaced, never unset.
+ * Ours besides: a predecessor list, lists that unite instead of replace (so two rings zip into
+ * one), and every node whose lists hold a key's neighbourhood may answer for it, because the
+ * members of the answer are asked for their predecessors.
+ */
+#ifndef CHORD_H
+#define CHORD_H
+
+#include <common/cache.h>
+#include <common/lookup.h>
+#include <common/peerset.h>
+
+#define CHORD_KNOWN_MAX 64 /* peers that a client or joiner remembers */
+#define CHORD_PINGING_MAX 32
+#define CHORD_REFER 8 /* peers in a referral */
+
+/* Why a candidate is pinged: bits of its tag. */
+#define CHORD_LIST_S 0x1u  /* listed next to us clockwise: may lengthen S */
+#define CHORD_LIST_P 0x2u  /* the same for P */
+#define CHORD_DISPUTE 0x4u /* ours, but missing from our successor's list */
+
+struct pp_net {
+    const struct pp_substrate_host *host;
+    unsigned r;
+    pp_ns stabilise, refresh;
+};
+
+enum chord_phase {
+    CHORD_OUT,     /* not told to join yet, or nobody answered */
+    CHORD_SEEK,    /* looking up its own id */
+    CHORD_ASK,     /* asking the successor to be let in */
+    CHORD_LEARN,   /* pinging the list it was given */
+    CHORD_MEMBER,  /* active */
+    CHORD_LEAVING, /* has said so */
+    CHORD_LEFT
+};
+
+struct pp_substrate_node {
+    struct pp_agent a; /* first */
+    const struct pp_net *net;
+    struct pp_peerset s, p; /* successors clockwise, predecessors counter-clockwise */
+    struct pp_peerset f;    /* distinct fingers beyond S; a client's or joiner's known peers */
+    struct pp_candidates candidates;
+    struct pp_quarantine quarantine;
+    struct pp_id admitted; /* who may come in just before us, until admitted_until */
+    pp_ns admitted_until;
+    pp_ns stabilise_at, last_stabilise, finger_at, nudge_at, retry_at, until;
+    uint16_t pinging;
+    uint8_t finger_bit, back_steps, retries;
+    uint8_t phase, state, told; /* enum chord_phase, enum pp_state */
+    bool client, stabilising, finding, merging;
+    bool finger_pass; /* the first round of fingers runs */
+};
+
+/* A table with its order and bound. */
+struct chord_table {
+    struct pp_peerset *set;
+    struct pp_order order;
+    size_t max;
+};
+
+/* state.c */
+struct pp_order chord_clockwise(const struct pp_substrate_node *n);
+struct pp_order chord_counter(const struct pp_substrate_node *n);
+bool chord_lone(const struct pp_substrate_node *n);
+/* Does S alone hold the whole ring, so does P? */
+bool chord_wrapped(const struct pp_substrate_node *n);
+/* Do S and P together: does the one reach into the other? */
+bool chord_whole(const struct pp_substrate_node *n);
+struct pp_entry *chord_entry(const struct pp_substrate_node *n, const struct pp_id *id);
+/* Any datagram from a peer: freshness, round trip, endpoint, quarantine; an inactive one goes. */
+void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool active,
+                 pp_ns rtt);
+/* An active member that spoke to us: into the tables where it belongs. tag: CHORD_LIST_* */
+void chord_learn(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+void chord_forget(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
+void chord_late(struct pp_substrate_node *n, const struct pp_id *id);
+void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
+/* Told of a peer: pinged when it would find a place. */
+void chord_candidate(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+                     const struct pp_peer *teller, uint32_t tag);
+void chord_ping(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+void chord_pump(struct pp_substrate_node *n, pp_ns now);
+void chord_set_state(struct pp_substrate_node *n, enum pp_state state);
+/* Digest of `head` (NULL: none) and the set's unsuspected peers, at most r, ending before `stop`. */
+uint64_t chord_digest(const struct pp_substrate_node *n, const struct pp_id *head,
+                      const struct pp_peerset *set, const struct pp_id *stop);
+pp_ns chord_rto(const struct pp_substrate_node *n, const struct pp_id *id);
+
+/* join.c */
+void chord_join(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);
+void chord_join_tick(struct pp_substrate_node *n, pp_ns now);
+/* No candidate is out any more: is a join complete? */
+void chord_join_settled(struct pp_substrate_node *n, pp_ns now);
+void chord_become_active(struct pp_substrate_node *n, pp_ns now);
+void chord_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                   const struct pp_header *header);
+void chord_on_state(struct pp_substrate_node *n, const struct pp_rx *rx,
+                    const struct pp_header *header, struct pp_reader *body);
+/* Asks `peer` for a page of its S or P; what it lists becomes candidates with `tag`. */
+void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
+                 uint8_t from, uint32_t tag);
+
+/* route.c */
+extern const struct pp_lookup_ops chord_lookup_ops;
+size_t chord_closest(const struct pp_substrate_node *n, const struct pp_id *key, size_t k,
+                     struct pp_peer *out);
+bool chord_in_arc(const struct pp_substrate_node *n, const struct pp_id *key);
+void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
+                   const struct pp_header *header, struct pp_reader *body);
+void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
+                   const struct pp_header *header, struct pp_reader *body);
+enum pp_covers chord_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k);
+void chord_rank(const struct pp_substrate_node *n, const struct pp_id *key,
+                uint8_t out[PP_RANK_LEN]);
+
+/* repair.c */
+void chord_stabilise(struct pp_substrate_node *n, pp_ns now);
+void chord_stabilise_soon(struct pp_substrate_node *n, pp_ns now);
+void chord_repair_tick(struct pp_substrate_node *n, pp_ns now);
+void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                        const struct pp_header *header, struct pp_reader *body);
+void chord_on_nudge(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                    struct pp_reader *body);
+void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                        struct pp_reader *body);
+void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
+                     const struct pp_peer *to);
+
+/* fingers.c */
+void chord_finger_offer(struct pp_substrate_node *n, const struct pp_entry *entry);
+void chord_finger_prune(struct pp_substrate_node *n);
+void chord_finger_tick(struct pp_substrate_node *n, pp_ns now);
+unsigned chord_finger_low(const struct pp_substrate_node *n);
+
+/* leave.c */
+void chord_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until);
+void chord_leave_tick(struct pp_substrate_node *n, pp_ns now);
+void chord_move(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *self);
+void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                    const struct pp_header *header, struct pp_reader *body);
+
+/* merge.c */
+void chord_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);
+/* Looks for our place in the ring that `via` is in (n = 0: through our own tables). */
+void chord_merge(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *via, size_t k);
+
+/* check.c */
+void chord_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);
+size_t chord_check(struct pp_substrate_node *const *nodes, size_t n, const struct pp_sink *sink);
+void chord_arrange(struct pp_substrate_node *const *nodes, size_t n, pp_ns now);
+
+#endif
