@@ -7,11 +7,9 @@
 
 #include <peerpost/id.h>
 
-/* Smaller is nearer, as a 160-bit number. */
-typedef struct pp_id pp_distance_fn(const struct pp_id *origin, const struct pp_id *id);
-
 struct pp_order {
-    pp_distance_fn *distance;
+    /* Smaller is nearer, as a 160-bit number. */
+    struct pp_id (*distance)(const struct pp_id *origin, const struct pp_id *id);
     struct pp_id origin;
 };
 

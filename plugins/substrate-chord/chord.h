@@ -87,7 +87,7 @@ void chord_candidate(struct pp_substrate_node *n, pp_ns now, const struct pp_pee
 void chord_ping(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void chord_pump(struct pp_substrate_node *n, pp_ns now);
 void chord_set_state(struct pp_substrate_node *n, enum pp_state state);
-/* Digest of `head` (NULL: none) and the set's unsuspected peers, at most r, ending before `stop`. */
+/* Digest of `head` (or NULL) and the unsuspected peers of a set, at most r, up to `stop`. */
 uint64_t chord_digest(const struct pp_substrate_node *n, const struct pp_id *head,
                       const struct pp_peerset *set, const struct pp_id *stop);
 pp_ns chord_rto(const struct pp_substrate_node *n, const struct pp_id *id);

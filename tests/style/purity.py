@@ -15,6 +15,7 @@ import sys
 PURE = re.compile(
     r"(__)?(mem(cpy|move|set|cmp|chr|rchr|mem)"
     r"|str(len|nlen|cmp|ncmp|chr|rchr|cspn|spn|str|dup|ndup|tol|toul|toll|toull|casecmp|ncasecmp)"
+    r"|explicit_bzero|inet_(ntop|pton)"  # octets and text, no network
     r"|v?snprintf|malloc|calloc|realloc|free|qsort|bsearch|abort|assert_fail)(_chk)?"
     r"|__stack_chk_fail|__assert_fail|__errno_location|__ctype_b_loc|__isoc(99|23)_strtou?ll?"
     r"|_ITM_\w+|__gmon_start__|__cxa_finalize")
