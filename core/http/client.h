@@ -14,6 +14,7 @@
 
 struct pp_client;
 struct pp_call;
+struct stack_st_X509; /* STACK_OF(X509) */
 
 struct pp_client_options {
     unsigned connections; /* open sockets at once */
@@ -39,9 +40,9 @@ struct pp_client_request {
     size_t n_fields;
     int64_t length; /* of the body; -1: none */
     pp_client_read *read;
-    uint64_t answer_max; /* octets of the answer's body; more: PP_TOO_BIG */
-    pp_ns connect_time, stall_time, total_time;
-    const char *circuit; /* SOCKS user name that isolates it, or NULL */
+    uint64_t answer_max;                        /* octets of the answer's body; more: PP_TOO_BIG */
+    pp_ns connect_time, stall_time, total_time; /* 0: unbounded; from when its turn comes */
+    const char *circuit;                        /* SOCKS user name that isolates it, or NULL */
 };
 
 struct pp_client_events {
@@ -54,7 +55,8 @@ struct pp_client_events {
 
 int pp_client_create(struct pp_client **client, struct pp_loop *loop,
                      const struct pp_client_options *options, struct pp_error *error);
-void pp_client_destroy(struct pp_client *client); /* drops running calls without `ended` */
+/* Drops running calls without `ended`. Not from inside a callback. */
+void pp_client_destroy(struct pp_client *client);
 /* The strings are copied. NULL: no memory. */
 struct pp_call *pp_client_start(struct pp_client *client, const struct pp_client_request *request,
                                 const struct pp_client_events *events, void *ctx);

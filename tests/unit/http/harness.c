@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <http/message.h>
 #include <netinet/in.h>
+#include <openssl/ec.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -57,6 +60,8 @@ static void on_begin(void *ctx, struct pp_exchange *x, const struct pp_request_h
     struct job *job = new_job();
     snprintf(job->path, sizeof job->path, "%.*s", (int)head->path.len, head->path.data);
     pp_buf_printf(&app->log, "begin %s;", job->path);
+    memcpy(app->source, pp_exchange_source(x), 16);
+    app->certificate_len = pp_exchange_peer_certificate(x).len;
     pp_exchange_set(x, job);
     if (path_is(job, "/hello")) {
         plain(x, 200, "hello\n");
@@ -305,4 +310,37 @@ void app_await(struct app *app, const char *text)
     while (!app_logged(app, text)) {
         turn(app);
     }
+}
+
+static int take_any(X509_STORE_CTX *store, void *unused)
+{
+    (void)unused;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+void tls_identity_make(struct tls_identity *t)
+{
+    t->key = EVP_EC_gen("P-256");
+    t->certificate = X509_new();
+    X509_set_version(t->certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(t->certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(t->certificate), -60);
+    X509_gmtime_adj(X509_getm_notAfter(t->certificate), 3600);
+    X509_set_pubkey(t->certificate, t->key);
+    CHECK_FATAL(X509_sign(t->certificate, t->key, EVP_sha256()) > 0);
+    t->server = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_min_proto_version(t->server, TLS1_3_VERSION);
+    SSL_CTX_set_session_id_context(t->server, (const unsigned char *)"t", 1);
+    SSL_CTX_set_verify(t->server, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(t->server, take_any, NULL);
+    CHECK_FATAL(SSL_CTX_use_certificate(t->server, t->certificate) == 1);
+    CHECK_FATAL(SSL_CTX_use_PrivateKey(t->server, t->key) == 1);
+}
+
+void tls_identity_free(struct tls_identity *t)
+{
+    SSL_CTX_free(t->server);
+    X509_free(t->certificate);
+    EVP_PKEY_free(t->key);
 }

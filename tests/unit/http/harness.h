@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <http/server.h>
+#include <openssl/types.h>
 
 struct app {
     struct pp_loop *loop;
@@ -17,7 +18,9 @@ struct app {
     struct pp_exchange *waiting; /* the exchange of /later */
     size_t body_octets, greed;   /* greed: octets of a body taken a call; 0: all */
     bool drained;
-    int file; /* what /file sends */
+    int file;           /* what /file sends */
+    uint8_t source[16]; /* of the last exchange */
+    size_t certificate_len;
 };
 
 extern const uint8_t app_loopback[16]; /* 127.0.0.1 */
@@ -46,8 +49,17 @@ void peer_await_end(struct peer *peer);
 void peer_read(struct peer *peer, bool on); /* a client that does not read */
 void peer_close(struct peer *peer);
 size_t peer_count(const struct peer *peer, const char *text);
-/* What came is this answer to the end of the connection. */
 bool app_logged(const struct app *app, const char *text);
 void app_await(struct app *app, const char *text); /* in the log */
+
+/* A self-signed certificate with a fresh key, and a TLS 1.3 server's context with both, which asks
+ * a client for its certificate and takes any. */
+struct tls_identity {
+    EVP_PKEY *key;
+    X509 *certificate;
+    SSL_CTX *server;
+};
+void tls_identity_make(struct tls_identity *identity);
+void tls_identity_free(struct tls_identity *identity);
 
 #endif
