@@ -30,6 +30,17 @@ def links(top, path, faults):
             faults.add(path, line, f"links to #{anchor}, which {file} does not have")
 
 
+def problems(top, faults):
+    """docs/protocol.md lists every problem of the node's table, and no other."""
+    header, document = "core/node/problem.h", "docs/protocol.md"
+    if not os.path.exists(os.path.join(top, header)):
+        return
+    known = {(s, n) for s, n in re.findall(r'X\(\w+, (\d+), "([^"]+)"', house.read(top, header))}
+    told = {(s, n) for s, n in re.findall(r"^\| (\d{3}) \| `([^`]+)` \|", house.read(top, document), re.M)}
+    for status, name in sorted(known ^ told):
+        faults.add(document, 1, f"problem {status} {name}: table and {header} differ")
+
+
 def main():
     top, faults = house.root(), house.Faults()
     if not shutil.which("mandoc"):
@@ -44,6 +55,7 @@ def main():
     texts += house.files(top, (".md",), house.FOLDERS + ("docs",))
     for path in texts:
         links(top, path, faults)
+    problems(top, faults)
     faults.end(len(pages) + len(texts))
 
 
