@@ -138,7 +138,7 @@ static void flush(struct pp_udp *udp)
             udp->n -= (size_t)sent;
         }
     }
-    pp_watch_set(udp->watch, PP_READABLE | (blocked ? PP_WRITABLE : 0));
+    pp_watch_set(udp->watch, (udp->fn ? PP_READABLE : 0) | (blocked ? PP_WRITABLE : 0));
 }
 
 static void on_hook(void *ctx)
@@ -247,7 +247,7 @@ int pp_udp_open(struct pp_udp **out, struct pp_loop *loop, const uint8_t address
         pp_udp_close(udp);
         return pp_fail(error, PP_NOMEM, "out of memory for a UDP socket");
     }
-    pp_watch_set(udp->watch, PP_READABLE);
+    pp_watch_set(udp->watch, fn ? PP_READABLE : 0);
     *out = udp;
     return PP_OK;
 }

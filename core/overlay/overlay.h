@@ -29,7 +29,8 @@ struct pp_overlay_options {
     const char *peers_file;    /* the saved peers; NULL: none */
     const char *const *exempt; /* CIDRs free of per-source bounds */
     size_t n_exempt;
-    pp_ns found_after; /* 30 s: the founding rule after a power cut (docs/architecture.md) */
+    pp_ns found_after;  /* 0: 30 s; the founding rule after a power cut (docs/architecture.md) */
+    pp_ns merge_period; /* 0: 5 min; how often one saved peer is met, +-25 % */
     /* Is this DER a good node certificate now? Its key's hash is *id. 0, PP_UNTRUSTED, .. */
     int (*check)(void *ctx, struct pp_bytes der, pp_ns wall, struct pp_id *id);
     void *check_ctx;
