@@ -13,7 +13,8 @@
 struct pp_udp;
 typedef void pp_udp_fn(void *ctx, const uint8_t address[16], uint16_t port, struct pp_bytes bytes);
 
-/* Binds; port 0 picks one; fn NULL: nothing is read. The error's sentence names address, port and cure. ! PP_IO */
+/* Binds; port 0 picks one; fn NULL: nothing is read. The error's sentence names address, port and
+ * cure. ! PP_IO */
 int pp_udp_open(struct pp_udp **udp, struct pp_loop *loop, const uint8_t address[16], uint16_t port,
                 pp_udp_fn *fn, void *ctx, struct pp_error *error);
 uint16_t pp_udp_port(const struct pp_udp *udp);

@@ -12,28 +12,40 @@
 #define FIRST_LINE "peerpost peers 1"
 #define FILE_MAX (64 * 1024)
 
-static bool parse_peer(struct pp_peer *peer, const char *id, const char *address, unsigned udp,
-                       unsigned http)
+static bool parse_port(uint16_t *port, const char *text)
 {
-    memset(peer, 0, sizeof *peer);
-    peer->udp = (uint16_t)udp;
-    peer->http = (uint16_t)http;
-    return pp_unhex(peer->id.b, PP_ID_LEN, pp_str(id)) == PP_OK &&
-           pp_address_parse(peer->address, address) == PP_OK && udp <= 65535 && http <= 65535;
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    *port = (uint16_t)n;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n <= 65535;
 }
 
-static bool take_line(struct pp_peer_cache *cache, const char *line)
+/* Splits at blanks in place; the number of words, at most `max`. */
+static size_t split(char *line, char *words[], size_t max)
 {
-    char word[8], id[41], address[47], role[8] = "";
-    unsigned udp, http;
-    struct pp_peer peer;
+    char *rest = NULL;
+    size_t n = 0;
+    for (char *w = strtok_r(line, " ", &rest); w && n < max; w = strtok_r(NULL, " ", &rest)) {
+        words[n++] = w;
+    }
+    return n;
+}
+
+/* word, id, address, UDP port, HTTP port, and for "self" the role. */
+static bool take_line(struct pp_peer_cache *cache, char *line)
+{
+    char *words[7];
+    struct pp_peer peer = {0};
     if (strcmp(line, FIRST_LINE) == 0 || line[0] == '\0') {
         return true;
     }
-    int n = sscanf(line, "%7s %40s %46s %u %u %7s", word, id, address, &udp, &http, role);
-    if (n < 5 || !parse_peer(&peer, id, address, udp, http)) {
+    size_t n = split(line, words, 7);
+    if (n < 5 || n > 6 || pp_unhex(peer.id.b, PP_ID_LEN, pp_str(words[1])) != PP_OK ||
+        pp_address_parse(peer.address, words[2]) != PP_OK || !parse_port(&peer.udp, words[3]) ||
+        !parse_port(&peer.http, words[4])) {
         return false;
     }
+    const char *word = words[0], *role = n == 6 ? words[5] : "";
     if (strcmp(word, "self") == 0) {
         cache->self = peer;
         cache->member = strcmp(role, "member") == 0;

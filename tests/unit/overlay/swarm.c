@@ -3,6 +3,7 @@
 #include "swarm.h"
 
 #include <check.h>
+#include <config/config.h>
 #include <dirent.h>
 #include <io/udp.h>
 #include <openssl/evp.h>
@@ -13,8 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-extern const struct pp_substrate peerpost_plugin; /* the mesh */
-static const union pp_value mesh_options[] = {{.number = 200 * 1000 * 1000}};
+/* The substrate that is linked in, at its shortest periods. */
+extern const struct pp_substrate peerpost_plugin;
+static const char yaml[] = "substrate:\n"
+                           "  mesh:\n    period: 200ms\n"
+                           "  chord:\n    stabilise: 1s\n    refresh: 1s\n";
 
 void __real_pp_udp_send(struct pp_udp *udp, const uint8_t address[16], uint16_t port,
                         struct pp_bytes bytes);
@@ -64,7 +68,9 @@ void swarm_init(struct swarm *s, int subnet)
     CHECK_FATAL(s->loop != NULL);
     s->limit = pp_timer_create(s->loop, on_limit, s);
     s->plugin = &peerpost_plugin;
-    s->plugin_options = mesh_options;
+    CHECK_FATAL(pp_config_parse(&s->config, "swarm", pp_str(yaml), NULL, 0, NULL) == PP_OK);
+    CHECK_FATAL(pp_config_plugin(s->config, "substrate", &s->plugin->plugin, &s->plugin_options,
+                                 NULL) == PP_OK);
     s->k = 3;
     s->subnet = subnet;
     s->found_after = 1500 * PP_MS;
@@ -94,6 +100,7 @@ void swarm_finish(struct swarm *s)
     }
     pp_timer_destroy(s->limit);
     pp_loop_destroy(s->loop);
+    pp_config_free(s->config);
     remove_folder(s->folder);
 }
 
@@ -229,17 +236,25 @@ static bool all_answered(struct swarm *s)
     return true;
 }
 
-/* How many running active members are strictly nearer to key than id. */
+/* How many running members the substrate ranks nearer to key than the one with this id. */
 static size_t rank_of(struct swarm *s, const struct pp_id *key, const struct pp_id *id)
 {
-    struct pp_id d = pp_id_xor(key, id);
-    size_t rank = 0;
+    uint8_t ranks[SWARM_MAX][PP_RANK_LEN], own[PP_RANK_LEN] = {0};
+    size_t n = 0, nearer = 0;
     for (size_t i = 0; i < s->n; i++) {
-        struct pp_id other = pp_id_xor(key, &s->nodes[i].id);
-        rank +=
-            s->nodes[i].overlay && s->nodes[i].role == PP_MEMBER && pp_id_compare(&other, &d) < 0;
+        const struct pp_overlay *o = s->nodes[i].overlay;
+        if (o && s->nodes[i].role == PP_MEMBER) {
+            s->plugin->rank(o->node, key, ranks[n]);
+            if (pp_id_equal(&s->nodes[i].id, id)) {
+                memcpy(own, ranks[n], sizeof own);
+            }
+            n++;
+        }
     }
-    return rank;
+    for (size_t i = 0; i < n; i++) {
+        nearer += memcmp(ranks[i], own, sizeof own) < 0;
+    }
+    return nearer;
 }
 
 static bool agrees(struct swarm *s, const struct swarm_node *node, const struct pp_id *key)

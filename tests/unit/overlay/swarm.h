@@ -1,6 +1,6 @@
 /*
  * Real overlays in one process, on loopback addresses of their own, over one loop; the substrate is
- * the mesh template unless said otherwise. Datagrams between two of them can be made to vanish.
+ * whichever is linked in. Datagrams between two of them can be made to vanish.
  */
 #ifndef SWARM_H
 #define SWARM_H
@@ -32,6 +32,7 @@ struct swarm {
     bool late; /* a wait ran into its bound */
     const struct pp_substrate *plugin;
     const union pp_value *plugin_options;
+    struct pp_config *config; /* owns them */
     unsigned k;
     int subnet; /* nodes live at 127.3.<subnet>.<i+1> */
     pp_ns found_after, merge_period;
@@ -51,7 +52,7 @@ void swarm_kill(struct swarm_node *node); /* says nothing to anybody */
 /* Turns the loop until `done` or the bound; CU-fails when late. */
 bool swarm_until(struct swarm *s, pp_ns bound, bool (*done)(struct swarm *s));
 bool swarm_all_active(struct swarm *s);
-/* All running members look up the same keys and agree with the oracle (XOR order). */
+/* All running members look up the same keys and agree with the oracle (the substrate's rank). */
 bool swarm_is_one(struct swarm *s);
 void swarm_lookup(struct swarm_node *node, const struct pp_id *key);
 
