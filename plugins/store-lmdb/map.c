@@ -5,6 +5,8 @@
  */
 #include "lmdb_store.h"
 
+#include <peerpost/crash.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -140,7 +142,9 @@ void lmdb_pool_free(struct lmdb_store *s)
 static int map_commit(void *txn, bool adding)
 {
     struct lmdb_txn *t = txn;
-    int err = t->work.rows ? lmdb_room_ensure(t->s, t->txn, &t->work, adding) : PP_OK;
+    int err = t->work.rows && !pp_mutant("store-no-room")
+                  ? lmdb_room_ensure(t->s, t->txn, &t->work, adding)
+                  : PP_OK;
     if (err) {
         txn_free(t);
         return err;

@@ -123,12 +123,12 @@ int rows_file_sync(int fd, uint64_t size)
     if (ftruncate(fd, (off_t)size) < 0) {
         return PP_BROKEN;
     }
-    return !pp_mutant("store-nosync") && fdatasync(fd) < 0 ? PP_BROKEN : PP_OK;
+    return !pp_mutant("store-nosync-body") && fdatasync(fd) < 0 ? PP_BROKEN : PP_OK;
 }
 
 int rows_folder_sync(struct pp_store *s)
 {
-    return !pp_mutant("store-nosync") && fsync(s->folder) < 0 ? PP_BROKEN : PP_OK;
+    return !pp_mutant("store-nosync-body") && fsync(s->folder) < 0 ? PP_BROKEN : PP_OK;
 }
 
 static int open_file(struct pp_view *v, uint64_t serial, int *fd)
@@ -230,7 +230,7 @@ void rows_files_reap(struct pp_store *s, bool all)
     }
     pthread_mutex_unlock(&s->lock);
     for (struct rows_doomed **at = &s->doomed, *d; (d = *at) != NULL;) {
-        if (!all && d->commits > oldest) {
+        if (!all && d->commits > oldest && !pp_mutant("store-unlink-early")) {
             at = &d->next;
             continue;
         }

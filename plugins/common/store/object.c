@@ -167,7 +167,9 @@ int rows_member_drop(struct pp_batch *b, const struct pp_name *name, const uint8
     }
     head.h.members--;
     err = rows_long_unset(b, &key);
-    err = err ? err : rows_long_set(b, &key, pp_bytes(NULL, 0));
+    if (!pp_mutant("store-forget-taken")) {
+        err = err ? err : rows_long_set(b, &key, pp_bytes(NULL, 0));
+    }
     err = err ? err : rows_save(b, PP_OBJECT, name, &head);
     pp_crash("store-in-batch");
     return rows_never_full(err);

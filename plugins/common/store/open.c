@@ -1,6 +1,8 @@
 /* Opening and closing the rows: counters, format, epoch, the sweep of what was never put. */
 #include "layout.h"
 
+#include <peerpost/crash.h>
+
 static int fresh_rows(struct pp_store *s, const uint8_t epoch[16])
 {
     struct rows_key key = rows_key('A');
@@ -50,7 +52,12 @@ int rows_open(struct pp_store *s, const uint8_t epoch[16], bool fresh, struct pp
     if (err && !fresh) {
         return err;
     }
-    err = err ? err : rows_sweep(s);
+    if (pp_mutant("store-forget-seq")) {
+        s->meta.last_seq = 0;
+    }
+    if (!pp_mutant("store-no-sweep")) {
+        err = err ? err : rows_sweep(s);
+    }
     return err ? pp_fail(error, err, "the store's first write failed: %s", pp_error_text(err)) : 0;
 }
 

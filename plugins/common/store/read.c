@@ -5,6 +5,8 @@
  */
 #include "layout.h"
 
+#include <peerpost/crash.h>
+
 #include <stdlib.h>
 
 struct rows_held {
@@ -34,7 +36,7 @@ void rows_drop_held(struct pp_view *v)
 
 int rows_lend(struct pp_view *v, struct pp_bytes *bytes)
 {
-    if (!v->batch || bytes->len == 0) {
+    if (!v->batch || bytes->len == 0 || pp_mutant("store-lend-moving")) {
         return PP_OK;
     }
     void *copy = rows_hold(v, bytes->len);
@@ -48,7 +50,7 @@ int rows_lend(struct pp_view *v, struct pp_bytes *bytes)
 
 int rows_broken(struct pp_store *s)
 {
-    atomic_store(&s->broken, true);
+    atomic_store(&s->broken, !pp_mutant("store-not-broken"));
     return PP_BROKEN;
 }
 

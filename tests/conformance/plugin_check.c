@@ -1,0 +1,219 @@
+/*
+ * peerpost-plugin-check: runs the conformance suite on any plugin. Prints one line a case and, for
+ * each broken rule, its sentence; exit 0 all rules hold, 1 some do not, 64 usage, 69 no plugin.
+ */
+#include <config/config.h>
+#include <config/loader.h>
+
+#include "store_suite.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct arguments {
+    struct store_suite suite;
+    struct pp_buf yaml; /* what --set gave */
+    bool worker;
+};
+
+static void usage(FILE *out)
+{
+    fputs(
+        "usage: peerpost-plugin-check [option...] FILE.so\n"
+        "Runs the conformance suite on a plugin and names each rule that it breaks.\n"
+        "  --only TEXT        run the cases whose name contains TEXT\n"
+        "  --set NAME=VALUE   an option of the plugin (again for more)\n"
+        "  --seed N           of the random cases (default 1)\n"
+        "  --long             many more random cases\n"
+        "  --durable          a store must keep its data over a close\n"
+        "  --scratch FOLDER   where to make test stores (default: a new one in TMPDIR)\n"
+        "  --disk FOLDER      an empty folder on a small file system, to be filled\n"
+        "  --preload FOLDER   where store_faults.so lies (default: beside this program's tests)\n",
+        out);
+}
+
+/* The options as the plugin's own table types them, with another capacity. */
+static const union pp_value *values_of(struct arguments *a, const struct pp_plugin *plugin,
+                                       int64_t capacity)
+{
+    static const struct pp_option none[] = {
+        {"store.plugin", PP_OPT_STRING, "", 0, 0, PP_SCOPE_NODE, "the plugin under test"}};
+    const struct pp_schema schema = {none, 1};
+    const union pp_value *values = NULL;
+    struct pp_config *config;
+    struct pp_error error = {0};
+    struct pp_buf yaml = {0};
+    pp_buf_printf(&yaml, "store:\n  plugin: \"%s\"\n  \"%s\":\n", plugin->name, plugin->name);
+    if (capacity) {
+        pp_buf_printf(&yaml, "    capacity: %lld\n", (long long)capacity);
+    }
+    pp_buf_add(&yaml, a->yaml.data, a->yaml.len);
+    if (!capacity && a->yaml.len == 0) {
+        pp_buf_free(&yaml);
+        pp_buf_printf(&yaml, "store:\n  plugin: \"%s\"\n", plugin->name);
+    }
+    int err = pp_config_parse(&config, "--set", pp_buf_bytes(&yaml), &schema, 1, &error);
+    err = err ? err : pp_config_plugin(config, "store", plugin, &values, &error);
+    pp_buf_free(&yaml);
+    if (err) {
+        fprintf(stderr, "%s\n", error.text);
+    }
+    return err ? NULL : values; /* the configuration lives as long as the process */
+}
+
+static bool has_capacity(const struct pp_plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->n_options; i++) {
+        if (strcmp(plugin->options[i].name, "capacity") == 0) {
+            return plugin->options[i].type == PP_OPT_OCTETS;
+        }
+    }
+    return false;
+}
+
+static int add_setting(struct arguments *a, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals) {
+        fprintf(stderr, "--set %s: write NAME=VALUE\n", text);
+        return 64;
+    }
+    pp_buf_printf(&a->yaml, "    %.*s: %s\n", (int)(equals - text), text, equals + 1);
+    return 0;
+}
+
+static int read_arguments(struct arguments *a, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"only", 1, NULL, 'o'}, {"set", 1, NULL, 's'},     {"seed", 1, NULL, 'n'},
+        {"long", 0, NULL, 'l'}, {"durable", 0, NULL, 'd'}, {"scratch", 1, NULL, 't'},
+        {"disk", 1, NULL, 'k'}, {"preload", 1, NULL, 'p'}, {"worker", 0, NULL, 'w'},
+        {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct store_suite *s = &a->suite;
+    int c, bad = 0;
+    while (!bad && (c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+        switch (c) {
+        case 'o':
+            s->only = optarg;
+            break;
+        case 's':
+            bad = add_setting(a, optarg);
+            break;
+        case 'n':
+            s->seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'l':
+            s->lengthy = true;
+            break;
+        case 'd':
+            s->durable = true;
+            break;
+        case 't':
+            snprintf(s->scratch, sizeof s->scratch, "%s", optarg);
+            break;
+        case 'k':
+            s->disk = optarg;
+            break;
+        case 'p':
+            s->preload = optarg;
+            break;
+        case 'w':
+            a->worker = true;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            bad = 64;
+        }
+    }
+    return bad || optind >= argc ? 64 : 0;
+}
+
+/* The folder of the fault library: said, or BUILD/tests beside BUILD/bin. */
+static void find_helpers(struct store_suite *s)
+{
+    static char program[PATH_MAX], folder[PATH_MAX + 32], library[PATH_MAX + 64];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0) {
+        return;
+    }
+    program[n] = '\0';
+    s->program = program;
+    if (!s->preload) {
+        char *slash = strrchr(program, '/');
+        snprintf(folder, sizeof folder, "%.*s/../tests", (int)(slash - program), program);
+        s->preload = folder;
+    }
+    snprintf(library, sizeof library, "%s/store_faults.so", s->preload);
+    s->preload = access(library, R_OK) == 0 ? s->preload : NULL;
+}
+
+static int make_scratch(struct store_suite *s)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (s->scratch[0]) {
+        return 0;
+    }
+    snprintf(s->scratch, sizeof s->scratch, "%.150s/peerpost-check-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(s->scratch)) {
+        perror(s->scratch);
+        return 73;
+    }
+    return 1; /* ours: to be removed */
+}
+
+static void remove_scratch(const struct store_suite *s)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", s->scratch);
+    if (system(command) != 0) {
+        perror(s->scratch);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.suite = {.seed = 1, .out = stdout}};
+    struct store_suite *s = &a.suite;
+    struct pp_loaded *loaded;
+    struct pp_error error = {0};
+    char file[PATH_MAX];
+    if (read_arguments(&a, argc, argv) != 0) {
+        usage(stderr);
+        return 64;
+    }
+    if (!realpath(argv[optind], file)) {
+        perror(argv[optind]);
+        return 69;
+    }
+    if (pp_load_store(&loaded, &s->p, NULL, file, &error) != PP_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return 69;
+    }
+    bool capacity = has_capacity(&s->p->plugin);
+    s->file = file;
+    s->values = values_of(&a, &s->p->plugin, capacity ? STORE_AMPLE : 0);
+    s->tight = capacity ? values_of(&a, &s->p->plugin, STORE_TIGHT) : NULL;
+    if (!s->values || (capacity && !s->tight)) {
+        return 64;
+    }
+    if (a.worker) {
+        return store_suite_worker(s, argc - optind - 1, argv + optind + 1);
+    }
+    find_helpers(s);
+    int made = make_scratch(s);
+    if (made > 1) {
+        return made;
+    }
+    fprintf(s->out, "%s: store %s %s, seed %llu\n", file, s->p->plugin.name, s->p->plugin.version,
+            (unsigned long long)s->seed);
+    unsigned failed = store_suite_run(s);
+    if (made) {
+        remove_scratch(s);
+    }
+    pp_unload(loaded);
+    return failed ? 1 : 0;
+}
