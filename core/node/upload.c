@@ -87,10 +87,10 @@ static void upload_wake(struct node_upload *up)
 
 static void piece_free(struct piece *p)
 {
-    struct node_pool *pool = p->up->x->node->pool;
     if (!p->data) {
         return;
     }
+    struct node_pool *pool = p->up->x->node->pool;
     pool->room += p->cap;
     free(p->data);
     p->data = NULL;

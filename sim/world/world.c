@@ -11,15 +11,25 @@
 
 #define ALONE_PERIOD (5 * PP_SECOND)
 
+/* Loaded once a process and kept: its code must outlive every world. */
 const struct pp_substrate *pp_world_plugin(const char *name)
 {
-    struct pp_loaded *loaded;
-    const struct pp_substrate *plugin;
+    static struct {
+        struct pp_loaded *loaded;
+        const struct pp_substrate *plugin;
+    } kept[8];
+    size_t at = 0;
     struct pp_error error;
-    if (pp_load_substrate(&loaded, &plugin, NULL, name, &error)) {
+    while (kept[at].plugin && strcmp(kept[at].plugin->plugin.name, name) != 0) {
+        if (++at == sizeof kept / sizeof *kept) {
+            return NULL;
+        }
+    }
+    if (!kept[at].plugin &&
+        pp_load_substrate(&kept[at].loaded, &kept[at].plugin, NULL, name, &error)) {
         fprintf(stderr, "world: %s\n", error.text);
     }
-    return plugin;
+    return kept[at].plugin;
 }
 
 static void on_state(void *ctx, enum pp_state state, const char *text)
