@@ -1,0 +1,73 @@
+/*
+ * The user's mail agent as one object: who she is, what her network is like, and what she has
+ * learned of nodes. The acts (send.h, read.h, directory.h, publish.h) work on it over a pp_mailnet;
+ * none of them has a socket, file or clock of its own.
+ */
+#ifndef PP_MAIL_MAIL_H
+#define PP_MAIL_MAIL_H
+
+#include <net.h>
+#include <openssl/types.h>
+#include <trust/authority.h>
+
+struct pp_mail;
+
+struct pp_mail_options {
+    struct pp_mailnet net;
+    struct pp_bytes address;                    /* normal form */
+    struct pp_certificate *const *certificates; /* the current one first, then old ones .. */
+    EVP_PKEY *const *keys;                      /* .. and their keys; borrowed */
+    size_t n_keys;
+    struct pp_authority *authority; /* borrowed */
+    unsigned k;                     /* network.k */
+    /* maxOps: how many peers shall do the operation; 0: the default (k, k, 1, k). */
+    unsigned ops_store, ops_append, ops_fetch, ops_read_inbox;
+    unsigned ops_connections; /* maxConnections: peers contacted for one operation; 0: 2k */
+    pp_ns max_age;            /* of a queued message: 5 days */
+    uint64_t life;            /* seconds asked for bodies and notifications: 30 days */
+    unsigned paths;           /* disjoint look-ups of the own inbox and certificate: 3 */
+    bool keep_signed;         /* deliver.keep_signed */
+};
+void pp_mail_options_default(struct pp_mail_options *o);
+
+/* Copies options; keys, certificates and authority are borrowed. NULL: no memory. */
+struct pp_mail *pp_mail_create(const struct pp_mail_options *options);
+/* All acts must be gone. */
+void pp_mail_destroy(struct pp_mail *mail);
+
+/* --- what the acts share ------------------------------------------------------------------- */
+
+const struct pp_mail_options *pp_mail_is(const struct pp_mail *mail);
+struct pp_now pp_mail_now(const struct pp_mail *mail);
+int64_t pp_mail_seconds(const struct pp_mail *mail); /* wall */
+void pp_mail_random(struct pp_mail *mail, void *out, size_t len);
+void pp_mail_crash(struct pp_mail *mail, const char *point);
+void pp_mail_log(struct pp_mail *mail, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A note that nobody waits for. */
+void pp_mail_note(struct pp_mail *mail, struct pp_bytes key, struct pp_bytes value);
+/* Current value of a note, copied. ! PP_NOT_FOUND, PP_NOMEM */
+int pp_mail_recall(struct pp_mail *mail, struct pp_bytes key, struct pp_buf *value);
+
+/* The clock of a node against ours, learned from its Date, in seconds. */
+int64_t pp_mail_offset(const struct pp_mail *mail, const struct pp_id *node);
+/* date: an HTTP date (RFC 9110 section 5.6.7). false: unreadable, or more than a day off, and then
+ * the log asks the user to set the clock. */
+bool pp_mail_learn_offset(struct pp_mail *mail, const struct pp_id *node, struct pp_bytes date);
+/* A copy that lied: other octets than the digest says. Logged with the node's name. */
+void pp_mail_blame(struct pp_mail *mail, const struct pp_peer *peer, const char *what);
+
+/* The number of peers k' that a look-up for k returned. false when it is under half of the most that
+ * this agent saw in the last 7 days: a partition, so stay queued. */
+bool pp_mail_saw(struct pp_mail *mail, unsigned found);
+/* floor(k'/2)+1: on so many nodes a thing must be before it counts as there. */
+unsigned pp_min_copies(unsigned found);
+
+/* "m:" + 64 hex digits of SHA-256 of the notification: the note that it was dealt with. */
+#define PP_MARK_DAYS 90
+#define PP_HOLDER_DAYS 30
+#define PP_HOLDERS_MAX 64
+/* "f0e1.. (192.0.2.1:443)" for sentences. */
+void pp_peer_text(char out[96], const struct pp_peer *peer);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * Reading, the order of steps: inboxes, then each notification, then what earlier runs left to
+ * delete; see read.h. It must not know how any of them is done.
+ */
+#include <mail/read_pass.h>
+
+#include <mail/record.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct pp_mailnet *net_of(const struct pp_read *read)
+{
+    return &pp_mail_is(read->mail)->net;
+}
+
+void pp_read_key(char out[72], char kind, const char *hash)
+{
+    snprintf(out, 72, "%c:%.64s", kind, hash);
+}
+
+void pp_read_cancel(struct pp_read *read)
+{
+    if (!read) {
+        return;
+    }
+    const struct pp_mailnet *net = net_of(read);
+    while (read->letters) {
+        struct pp_letter *letter = read->letters;
+        read->letters = letter->next;
+        pp_letter_free(letter);
+    }
+    pp_spread_finish(&read->inbox);
+    net->ops->forget(net->impl, &read->act);
+    pp_buf_free(&read->waiting);
+    free(read);
+}
+
+void pp_read_fail(struct pp_read *read, int code, const char *what)
+{
+    const struct pp_mailnet *net = net_of(read);
+    if (!read->result.code) {
+        read->result.code = code;
+        snprintf(read->result.why, sizeof read->result.why, "%.150s (%s)", what,
+                 pp_error_text(code));
+    }
+    read->ended = true;
+    net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
+}
+
+static void finish(struct pp_read *read)
+{
+    struct pp_read_events events = read->events;
+    struct pp_read_result result = read->result;
+    void *ctx = read->ctx;
+    pp_read_cancel(read);
+    events.done(ctx, &result);
+}
+
+static int add_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct pp_read *read = ctx;
+    (void)value;
+    if (key.len == 66) {
+        pp_buf_add(&read->waiting, key.data, key.len);
+    }
+    return 0;
+}
+
+/* What is journaled: notifications to work on, and deletions that an earlier run left. */
+static void collect(struct pp_read *read)
+{
+    const struct pp_mailnet *net = net_of(read);
+    if (!read->options.headers_only && !read->options.keep) {
+        net->ops->replay(net->impl, pp_str("d:"), add_waiting, read);
+    }
+    net->ops->replay(net->impl, pp_str("i:"), add_waiting, read);
+}
+
+void pp_read_next(struct pp_read *read)
+{
+    if (read->ended || !read->inbox_done) {
+        return;
+    }
+    while (read->active < PP_READ_PARALLEL && read->waiting.len) {
+        char key[67];
+        memcpy(key, read->waiting.data, 66);
+        key[66] = '\0';
+        pp_buf_consume(&read->waiting, 66);
+        if (key[0] == 'i') {
+            pp_letter_start(read, key + 2);
+        } else {
+            pp_letter_delete_start(read, key + 2);
+        }
+    }
+    if (!read->active && !read->waiting.len) {
+        const struct pp_mailnet *net = net_of(read);
+        read->ended = true;
+        net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
+    }
+}
+
+static void on_wake(struct pp_act *act)
+{
+    struct pp_read *read = (struct pp_read *)act;
+    if (read->ended) {
+        finish(read);
+        return;
+    }
+    if (!read->inbox_done) { /* no_inbox */
+        read->inbox_done = true;
+        read->result.complete = true;
+    }
+    collect(read);
+    pp_read_next(read);
+}
+
+static void on_noted(struct pp_act *act, uint64_t token, int error)
+{
+    struct pp_read *read = (struct pp_read *)act;
+    if (error) {
+        pp_read_fail(read, error, "cannot write the journal, so no inbox was told to forget");
+        return;
+    }
+    pp_read_inbox_noted(read, token);
+}
+
+struct pp_read *pp_read_start(struct pp_mail *mail, const struct pp_read_options *options,
+                              const struct pp_read_events *events, void *ctx)
+{
+    struct pp_read *read = calloc(1, sizeof *read);
+    if (!read) {
+        return NULL;
+    }
+    *read = (struct pp_read){
+        .act = {.wake = on_wake, .noted = on_noted},
+        .mail = mail,
+        .options = *options,
+        .events = *events,
+        .ctx = ctx,
+    };
+    if (options->no_inbox) {
+        const struct pp_mailnet *net = net_of(read);
+        net->ops->wake(net->impl, &read->act, pp_mail_now(mail).mono);
+    } else {
+        pp_read_inbox_start(read);
+    }
+    return read;
+}
+
+/* --- marks --------------------------------------------------------------------------------- */
+
+struct sweep {
+    int64_t before;
+    struct pp_buf keys;
+};
+
+static int sweep_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct sweep *s = ctx;
+    if (value.len != 8 || (int64_t)pp_get64(value.data) < s->before) {
+        pp_record_bytes(&s->keys, key);
+    }
+    return 0;
+}
+
+void pp_read_sweep(struct pp_mail *mail)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    struct sweep s = {.before = pp_mail_seconds(mail) - (int64_t)PP_MARK_DAYS * 86400};
+    net->ops->replay(net->impl, pp_str("m:"), sweep_one, &s);
+    net->ops->replay(net->impl, pp_str("o:"), sweep_one, &s);
+    struct pp_reader r = pp_reader(pp_buf_bytes(&s.keys));
+    while (pp_reader_left(&r)) {
+        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
+    }
+    pp_buf_free(&s.keys);
+}

@@ -1,0 +1,285 @@
+/*
+ * Reading, the notifications: every inbox holder is asked, what it hands out is journaled, and only
+ * then it is told to forget (Peerpost-Confirm), until it has nothing more. Keeps the list of holders
+ * of the last 30 days. It must not know what a notification says.
+ */
+#include <mail/read_pass.h>
+
+#include <base/crash.h>
+#include <mail/directory.h>
+#include <mail/record.h>
+#include <stdio.h>
+
+#define INBOX_ANSWER_MAX ((uint64_t)9 << 20)
+#define NOTIFICATION_MAX ((size_t)32 << 10)
+#define HOLDER_COUNTS_DAYS 7
+
+/* --- holders: "h:" + id = peer's address (16), http port (4), seconds when last among the k ---- */
+
+static void holder_key(struct pp_buf *out, const struct pp_id *id)
+{
+    pp_buf_add_str(out, "h:");
+    pp_buf_add(out, id->b, PP_ID_LEN);
+}
+
+void pp_holders_note(struct pp_mail *mail, const struct pp_peer *peers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct pp_buf key = {0}, old = {0}, new = {0};
+        holder_key(&key, &peers[i].id);
+        pp_record_fixed(&new, peers[i].address, 16);
+        pp_record_u32(&new, peers[i].http);
+        pp_record_u64(&new, (uint64_t)pp_mail_seconds(mail));
+        bool fresh = pp_mail_recall(mail, pp_buf_bytes(&key), &old) == PP_OK && old.len == 28 &&
+                     memcmp(old.data, new.data, 20) == 0 &&
+                     pp_get64(old.data + 20) + 3600 > pp_get64(new.data + 20);
+        if (!fresh) {
+            pp_mail_note(mail, pp_buf_bytes(&key), pp_buf_bytes(&new));
+        }
+        pp_buf_free(&key);
+        pp_buf_free(&old);
+        pp_buf_free(&new);
+    }
+}
+
+struct gather {
+    struct pp_read *read;
+    struct pp_buf old; /* keys to forget */
+};
+
+static int holder_seen(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct gather *g = ctx;
+    struct pp_peer peer = {0};
+    struct pp_reader r = pp_reader(value);
+    pp_reads_fixed(&r, peer.address, 16);
+    peer.http = (uint16_t)pp_read32(&r);
+    int64_t seen = (int64_t)pp_read64(&r);
+    if (key.len != 2 + PP_ID_LEN || r.failed ||
+        seen + PP_HOLDER_DAYS * 86400 < pp_mail_seconds(g->read->mail)) {
+        pp_record_bytes(&g->old, key);
+        return 0;
+    }
+    memcpy(peer.id.b, key.data + 2, PP_ID_LEN);
+    if (g->read->inbox.n_targets < PP_HOLDERS_MAX) {
+        pp_spread_extra(&g->read->inbox, &peer);
+    }
+    return 0;
+}
+
+static void add_holders(struct pp_read *read)
+{
+    const struct pp_mailnet *net = &pp_mail_is(read->mail)->net;
+    struct gather g = {.read = read};
+    net->ops->replay(net->impl, pp_str("h:"), holder_seen, &g);
+    struct pp_reader r = pp_reader(pp_buf_bytes(&g.old));
+    while (pp_reader_left(&r)) {
+        pp_mail_note(read->mail, pp_reads(&r), pp_bytes(NULL, 0));
+    }
+    pp_buf_free(&g.old);
+}
+
+static bool holder_counts(struct pp_read *read, const struct pp_id *id)
+{
+    struct pp_buf key = {0}, value = {0};
+    holder_key(&key, id);
+    bool counts = pp_mail_recall(read->mail, pp_buf_bytes(&key), &value) == PP_OK &&
+                  value.len == 28 &&
+                  (int64_t)pp_get64(value.data + 20) + HOLDER_COUNTS_DAYS * 86400 >
+                      pp_mail_seconds(read->mail);
+    pp_buf_free(&key);
+    pp_buf_free(&value);
+    return counts;
+}
+
+/* --- one answer ---------------------------------------------------------------------------- */
+
+static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
+{
+    ask->request.method = "GET";
+    ask->request.identifier = pp_mail_is(s->mail)->address;
+    ask->request.times.total = 120 * PP_SECOND;
+    return pp_sign_ask_as_user(s->mail, ask, "read-inbox", t->batch[0] ? t->batch : NULL);
+}
+
+static void head(struct pp_spread *s, struct pp_target *t, const struct pp_net_field *fields,
+                 size_t n)
+{
+    (void)s;
+    if (t->status != 200) {
+        return;
+    }
+    t->batch[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        if (pp_bytes_is_nocase(fields[i].name, "peerpost-batch") &&
+            fields[i].value.len < sizeof t->batch) {
+            snprintf(t->batch, sizeof t->batch, "%.*s", (int)fields[i].value.len,
+                     (const char *)fields[i].value.data);
+        }
+    }
+}
+
+static bool is_noted(struct pp_mail *mail, char kind, const char *hash)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    struct pp_bytes value;
+    char key[72];
+    pp_read_key(key, kind, hash);
+    return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
+}
+
+/* Journals a notification that is new: "i:" + hash = received (8), attempts (4), octets. */
+static void take(struct pp_read *read, struct pp_bytes octets)
+{
+    uint8_t digest[32];
+    char hash[65], key[72];
+    pp_sha256(digest, octets);
+    pp_hex(hash, digest, sizeof digest);
+    if (is_noted(read->mail, 'm', hash) || is_noted(read->mail, 'i', hash)) {
+        return;
+    }
+    struct pp_buf value = {0};
+    pp_record_u64(&value, (uint64_t)pp_mail_seconds(read->mail));
+    pp_record_u32(&value, 0);
+    pp_record_fixed(&value, octets.data, octets.len);
+    pp_read_key(key, 'i', hash);
+    if (!value.failed) {
+        pp_mail_note(read->mail, pp_str(key), pp_buf_bytes(&value));
+        read->result.fresh++;
+    }
+    pp_buf_free(&value);
+}
+
+/* The body: per notification sequence (8), length (4), octets. Returns how many, or negative. */
+static int take_all(struct pp_read *read, struct pp_bytes body)
+{
+    struct pp_reader r = pp_reader(body);
+    int n = 0;
+    while (pp_reader_left(&r)) {
+        pp_read64(&r);
+        struct pp_bytes octets = pp_reads(&r);
+        if (r.failed || octets.len > NOTIFICATION_MAX) {
+            return PP_MALFORMED;
+        }
+        take(read, octets);
+        n++;
+    }
+    return n;
+}
+
+/* Waits for the sync of all that was noted up to now. */
+static void sync_then_confirm(struct pp_read *read, const struct pp_target *t)
+{
+    const struct pp_mailnet *net = &pp_mail_is(read->mail)->net;
+    uint64_t index = 0;
+    while (read->inbox.targets[index] != t) {
+        index++;
+    }
+    net->ops->note(net->impl, &read->act, pp_str("b:last"), pp_str(t->batch), index);
+}
+
+static enum pp_verdict received(struct pp_read *read, struct pp_target *t)
+{
+    pp_mail_crash(read->mail, "fetch-received");
+    int n = take_all(read, pp_buf_bytes(&t->body));
+    if (n < 0) {
+        pp_mail_blame(read->mail, &t->peer, "its inbox answer is malformed");
+        snprintf(t->text, sizeof t->text, "gave a malformed inbox");
+        return PP_VERDICT_BAD;
+    }
+    if (n == 0 || !t->batch[0]) {
+        return PP_VERDICT_DONE;
+    }
+    if (pp_mutant("fetch-confirm-first")) {
+        return PP_VERDICT_AGAIN;
+    }
+    sync_then_confirm(read, t);
+    return PP_VERDICT_HOLD;
+}
+
+static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
+{
+    if (t->error) {
+        return PP_VERDICT_BAD;
+    }
+    if (t->status == 200) {
+        return received(s->ctx, t);
+    }
+    if (t->status == 404) {
+        return PP_VERDICT_DONE;
+    }
+    if (t->status == 409 && t->batch[0] && !t->retried) {
+        t->retried = true; /* it began anew: read again, confirm that */
+        t->batch[0] = '\0';
+        return PP_VERDICT_AGAIN;
+    }
+    return PP_VERDICT_BAD;
+}
+
+void pp_read_inbox_noted(struct pp_read *read, uint64_t token)
+{
+    if (token < read->inbox.n_targets) {
+        pp_mail_crash(read->mail, "fetch-journaled");
+        pp_spread_settle(&read->inbox, read->inbox.targets[token], PP_VERDICT_AGAIN);
+    }
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+static void count_silent(struct pp_read *read)
+{
+    const struct pp_spread *s = &read->inbox;
+    struct pp_read_result *result = &read->result;
+    for (size_t i = 0; i < s->n_targets; i++) {
+        const struct pp_target *t = s->targets[i];
+        if (t->closest || (t->state != PP_T_IDLE && holder_counts(read, &t->peer.id))) {
+            result->k++;
+            result->silent += t->state != PP_T_DONE;
+        }
+    }
+    result->complete =
+        s->code == PP_OK && result->silent < pp_min_copies(pp_mail_is(read->mail)->k);
+}
+
+static void note_closest(struct pp_read *read)
+{
+    struct pp_peer closest[PP_K_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < read->inbox.n_targets && n < PP_K_MAX; i++) {
+        if (read->inbox.targets[i]->closest) {
+            closest[n++] = read->inbox.targets[i]->peer;
+        }
+    }
+    pp_holders_note(read->mail, closest, n);
+}
+
+static void done(struct pp_spread *s)
+{
+    struct pp_read *read = s->ctx;
+    const struct pp_mailnet *net = &pp_mail_is(read->mail)->net;
+    count_silent(read);
+    note_closest(read);
+    if (!read->result.complete || read->result.silent) {
+        pp_spread_why(s, read->result.why, sizeof read->result.why);
+    }
+    if (s->code != PP_OK && read->result.silent == read->result.k) {
+        read->result.code = s->local ? PP_LOCAL : s->code;
+    }
+    read->inbox_done = true;
+    net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
+}
+
+static const struct pp_spread_kind kind = {
+    .request = request, .head = head, .judge = judge, .done = done, .widens = true};
+
+void pp_read_inbox_start(struct pp_read *read)
+{
+    const struct pp_mail_options *o = pp_mail_is(read->mail);
+    struct pp_id key = pp_inbox_place(o->address);
+    pp_spread_init(&read->inbox, read->mail, &kind, read, &key);
+    read->inbox.ops = o->ops_read_inbox;
+    read->inbox.paths = o->paths;
+    read->inbox.answer_max = INBOX_ANSWER_MAX;
+    add_holders(read);
+    pp_spread_start(&read->inbox);
+}

@@ -1,0 +1,509 @@
+/*
+ * Reading, one message: its notification opened, one copy of its body fetched and its digest
+ * checked (else the next copy, else wider), delivered, marked, deleted on all k and wider
+ * (Kangasharju et al. 2003, section 3.3). It must not know how the inbox was read.
+ */
+#include <mail/read_pass.h>
+
+#include <base/crash.h>
+#include <mail/record.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEEP_TRYING ((int64_t)30 * 86400)
+#define DELETE_ATTEMPTS 5
+#define SET_ASIDE_MAX 100
+enum { TOKEN_KEPT, TOKEN_MARKED, TOKEN_SET_ASIDE };
+
+static const struct pp_mailnet *net_of(const struct pp_letter *letter)
+{
+    return &pp_mail_is(letter->read->mail)->net;
+}
+
+static void stream_end(struct pp_letter *letter, struct pp_stream *stream)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    if (stream->blob) {
+        net->ops->blob_free(net->impl, stream->blob);
+    }
+    pp_hash_destroy(stream->hash);
+    *stream = (struct pp_stream){0};
+}
+
+void pp_letter_free(struct pp_letter *letter)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    pp_spread_finish(&letter->spread);
+    net->ops->forget(net->impl, &letter->act);
+    for (size_t i = 0; i < PP_STREAMS; i++) {
+        stream_end(letter, &letter->streams[i]);
+    }
+    if (letter->body) {
+        net->ops->blob_free(net->impl, letter->body);
+    }
+    if (letter->ready) {
+        net->ops->blob_free(net->impl, letter->ready);
+    }
+    pp_notification_finish(&letter->n);
+    free(letter);
+}
+
+static void tell(struct pp_letter *letter, enum pp_letter_end end)
+{
+    struct pp_read *read = letter->read;
+    struct pp_read_result *result = &read->result;
+    result->delivered += end == PP_LETTER_DELIVERED;
+    result->known += end == PP_LETTER_KNOWN;
+    result->later += end == PP_LETTER_LATER;
+    result->lost += end == PP_LETTER_LOST;
+    result->bad += end == PP_LETTER_BAD;
+    if (read->events.letter) {
+        struct pp_letter_info info = {.end = end,
+                                      .notification = letter->opened ? &letter->n : NULL,
+                                      .file = letter->hash,
+                                      .signature = letter->signature,
+                                      .why = letter->why};
+        read->events.letter(read->ctx, &info);
+    }
+}
+
+/* The letter is over: takes it out and goes on with the next. */
+static void leave(struct pp_letter *letter)
+{
+    struct pp_read *read = letter->read;
+    struct pp_letter **at = &read->letters;
+    while (*at != letter) {
+        at = &(*at)->next;
+    }
+    *at = letter->next;
+    read->active--;
+    pp_letter_free(letter);
+    pp_read_next(read);
+}
+
+static void note(struct pp_letter *letter, char kind, const char *hash, struct pp_bytes value)
+{
+    char key[72];
+    pp_read_key(key, kind, hash);
+    pp_mail_note(letter->read->mail, pp_str(key), value);
+}
+
+static void note_time(struct pp_letter *letter, char kind, const char *hash)
+{
+    uint8_t now[8];
+    pp_put64(now, (uint64_t)pp_mail_seconds(letter->read->mail));
+    note(letter, kind, hash, pp_bytes(now, sizeof now));
+}
+
+/* The message's own name, so that a second notification of it is known. */
+static void object_hash(const struct pp_letter *letter, char out[65])
+{
+    uint8_t digest[32];
+    struct pp_buf b = {0};
+    pp_record_bytes(&b, pp_buf_bytes(&letter->n.object_id));
+    pp_record_fixed(&b, letter->n.object_digest, 32);
+    pp_sha256(digest, pp_buf_bytes(&b));
+    pp_hex(out, digest, sizeof digest);
+    pp_buf_free(&b);
+}
+
+/* --- deletion: "d:" + hash = attempts (4), object id, seed ----------------------------------- */
+
+static void note_deletion(struct pp_letter *letter, uint32_t attempts)
+{
+    struct pp_buf value = {0};
+    pp_record_u32(&value, attempts);
+    pp_record_bytes(&value, pp_buf_bytes(&letter->n.object_id));
+    pp_record_u8(&value, letter->n.has_seed);
+    pp_record_fixed(&value, letter->n.deletion_seed, 32);
+    note(letter, 'd', letter->hash, pp_buf_bytes(&value));
+    pp_buf_wipe(&value);
+}
+
+static int delete_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
+{
+    struct pp_letter *letter = s->ctx;
+    (void)t;
+    ask->request.method = "DELETE";
+    ask->request.identifier = pp_buf_bytes(&letter->n.object_id);
+    if (!letter->n.has_seed) {
+        const struct pp_mail_options *o = pp_mail_is(s->mail);
+        return pp_sign_ask(s->mail, ask, o->keys[0], o->certificates[0]->keyid, NULL, NULL);
+    }
+    EVP_PKEY *key = NULL;
+    struct pp_certificate *c = NULL;
+    int rc = pp_capability(letter->n.deletion_seed, &key, &c);
+    rc = rc == PP_OK ? pp_sign_ask(s->mail, ask, key, c->keyid, NULL, NULL) : rc;
+    EVP_PKEY_free(key);
+    pp_certificate_free(c);
+    return rc;
+}
+
+static enum pp_verdict delete_judge(struct pp_spread *s, struct pp_target *t)
+{
+    if (!t->error && (t->status == 204 || t->status == 200)) {
+        pp_mail_crash(s->mail, "fetch-deleted");
+        return PP_VERDICT_DONE;
+    }
+    return !t->error && (t->status == 404 || t->status == 410) ? PP_VERDICT_MISSING
+                                                               : PP_VERDICT_BAD;
+}
+
+static void delete_done(struct pp_spread *s)
+{
+    struct pp_letter *letter = s->ctx;
+    bool again = (s->bad || s->code != PP_OK) && letter->attempts + 1 < DELETE_ATTEMPTS;
+    if (again) {
+        note_deletion(letter, letter->attempts + 1); /* the collector does the rest in the end */
+    } else {
+        note(letter, 'd', letter->hash, pp_bytes(NULL, 0));
+    }
+    leave(letter);
+}
+
+static const struct pp_spread_kind delete_kind = {
+    .request = delete_request, .judge = delete_judge, .done = delete_done, .widens = true};
+
+static void start_spread(struct pp_letter *letter, const struct pp_spread_kind *kind)
+{
+    struct pp_name name = pp_name_of(pp_buf_bytes(&letter->n.object_id));
+    struct pp_id key = pp_name_key(&name);
+    pp_spread_finish(&letter->spread);
+    pp_spread_init(&letter->spread, letter->read->mail, kind, letter, &key);
+}
+
+static void start_delete(struct pp_letter *letter)
+{
+    start_spread(letter, &delete_kind);
+    pp_spread_start(&letter->spread);
+}
+
+/* --- after delivery ------------------------------------------------------------------------ */
+
+static void mark(struct pp_letter *letter, uint64_t token)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    char key[72], object[65];
+    if (letter->opened && token == TOKEN_MARKED) {
+        object_hash(letter, object);
+        note_time(letter, 'o', object);
+        if (!letter->read->options.keep) {
+            note_deletion(letter, 0);
+        }
+    }
+    note_time(letter, 'm', letter->hash);
+    pp_read_key(key, 'i', letter->hash);
+    net->ops->note(net->impl, &letter->act, pp_str(key), pp_bytes(NULL, 0), token);
+}
+
+static void on_kept(struct pp_act *act, uint64_t token, int error)
+{
+    struct pp_letter *letter = (struct pp_letter *)act;
+    (void)token;
+    if (error && error != PP_EXISTS) {
+        pp_read_fail(letter->read, error, "cannot deliver into the Maildir");
+        return;
+    }
+    pp_mail_crash(letter->read->mail, "fetch-kept");
+    mark(letter, TOKEN_MARKED);
+}
+
+static void on_noted(struct pp_act *act, uint64_t token, int error)
+{
+    struct pp_letter *letter = (struct pp_letter *)act;
+    const struct pp_mailnet *net = net_of(letter);
+    if (error) {
+        pp_read_fail(letter->read, error, "cannot write the journal");
+        return;
+    }
+    pp_mail_crash(letter->read->mail, "fetch-marked");
+    net->ops->blob_drop(net->impl, PP_PLACE_NEW, letter->hash); /* its link in tmp/ */
+    tell(letter, letter->end);
+    if (token == TOKEN_MARKED && !letter->read->options.keep) {
+        letter->attempts = 0;
+        start_delete(letter);
+    } else {
+        leave(letter);
+    }
+}
+
+static int count_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    unsigned *n = ctx;
+    (void)key;
+    (void)value;
+    return ++*n >= SET_ASIDE_MAX;
+}
+
+/* The octets of a notification that we cannot use, for a look: "x:" + hash, the first hundred. */
+static void keep_octets(struct pp_letter *letter)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    unsigned n = 0;
+    struct pp_buf value = {0};
+    char key[72];
+    pp_read_key(key, 'i', letter->hash);
+    if (net->ops->replay(net->impl, pp_str("x:"), count_one, &n) == 0 &&
+        pp_mail_recall(letter->read->mail, pp_str(key), &value) == PP_OK) {
+        note(letter, 'x', letter->hash, pp_buf_bytes(&value));
+    }
+    pp_buf_wipe(&value);
+}
+
+/* Forged, undecryptable, known, or lost for good: out of the way of the others. */
+static void set_aside(struct pp_letter *letter, enum pp_letter_end end)
+{
+    letter->end = end;
+    if (end != PP_LETTER_KNOWN) {
+        keep_octets(letter);
+    }
+    mark(letter, TOKEN_SET_ASIDE);
+}
+
+static void deliver(struct pp_letter *letter)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    pp_mail_crash(letter->read->mail, "fetch-body");
+    int rc = pp_letter_unseal(letter);
+    if (rc == PP_FULL || rc == PP_IO || rc == PP_NOMEM) {
+        pp_read_fail(letter->read, rc, "no room to decrypt a message");
+        return;
+    }
+    if (rc != PP_OK) {
+        set_aside(letter, PP_LETTER_BAD);
+        return;
+    }
+    letter->end = PP_LETTER_DELIVERED;
+    if (pp_mutant("fetch-mark-first")) {
+        mark(letter, TOKEN_MARKED);
+        return;
+    }
+    net->ops->blob_keep(net->impl, &letter->act, letter->ready, PP_PLACE_NEW, letter->hash,
+                        TOKEN_KEPT);
+}
+
+/* --- the body ------------------------------------------------------------------------------ */
+
+static int fetch_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
+{
+    struct pp_letter *letter = s->ctx;
+    const struct pp_mailnet *net = net_of(letter);
+    struct pp_stream *stream = NULL;
+    for (size_t i = 0; i < PP_STREAMS; i++) {
+        if (letter->streams[i].target == t || (!stream && !letter->streams[i].target)) {
+            stream = &letter->streams[i];
+        }
+    }
+    if (!stream) {
+        return PP_BUSY;
+    }
+    stream_end(letter, stream);
+    stream->target = t;
+    stream->blob = net->ops->blob_new(net->impl);
+    stream->hash = pp_hash_create();
+    ask->request.method = "GET";
+    ask->request.identifier = pp_buf_bytes(&letter->n.object_id);
+    ask->request.times.total += letter->n.object_size / 16384 * PP_SECOND;
+    return stream->blob && stream->hash ? PP_OK : PP_NOMEM;
+}
+
+static struct pp_stream *stream_of(struct pp_letter *letter, const struct pp_target *t)
+{
+    for (size_t i = 0; i < PP_STREAMS; i++) {
+        if (letter->streams[i].target == t) {
+            return &letter->streams[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t fetch_data(struct pp_spread *s, struct pp_target *t, struct pp_bytes bytes)
+{
+    struct pp_letter *letter = s->ctx;
+    const struct pp_mailnet *net = net_of(letter);
+    struct pp_stream *stream = stream_of(letter, t);
+    if (!stream || stream->size + bytes.len > letter->n.object_size) {
+        pp_mail_blame(s->mail, &t->peer, "gives more octets than were sent");
+        snprintf(t->text, sizeof t->text, "gives more octets than were sent");
+        return 0;
+    }
+    stream->size += bytes.len;
+    pp_hash_add(stream->hash, bytes);
+    if (net->ops->blob_write(net->impl, stream->blob, bytes) != PP_OK) {
+        snprintf(t->text, sizeof t->text, "no room here for its answer");
+        return 0;
+    }
+    return bytes.len;
+}
+
+static bool is_right(struct pp_letter *letter, struct pp_stream *stream)
+{
+    uint8_t digest[32];
+    if (stream->size != letter->n.object_size) {
+        return false;
+    }
+    pp_hash_digest(stream->hash, digest);
+    return memcmp(digest, letter->n.object_digest, 32) == 0 || pp_mutant("fetch-ignore-digest");
+}
+
+static enum pp_verdict fetch_judge(struct pp_spread *s, struct pp_target *t)
+{
+    struct pp_letter *letter = s->ctx;
+    struct pp_stream *stream = stream_of(letter, t);
+    enum pp_verdict verdict = PP_VERDICT_BAD;
+    if (!t->error && t->status == 200 && stream) {
+        if (is_right(letter, stream)) {
+            letter->body = letter->body ? letter->body : stream->blob;
+            stream->blob = letter->body == stream->blob ? NULL : stream->blob;
+            verdict = PP_VERDICT_DONE;
+        } else {
+            pp_mail_blame(s->mail, &t->peer, "gives other octets than were sent");
+            snprintf(t->text, sizeof t->text, "gives other octets than were sent");
+        }
+    } else if (!t->error && (t->status == 404 || t->status == 410)) {
+        verdict = PP_VERDICT_MISSING;
+    }
+    if (stream) {
+        stream_end(letter, stream);
+    }
+    return verdict;
+}
+
+static void try_later(struct pp_letter *letter)
+{
+    struct pp_buf value = {0};
+    char key[72], why[160];
+    pp_spread_why(&letter->spread, why, sizeof why);
+    snprintf(letter->why, sizeof letter->why,
+             "no good copy of its body: %u of the %u nodes asked lack it, %u failed (%s)",
+             letter->spread.missing, letter->spread.asked, letter->spread.bad, why);
+    if (letter->received + KEEP_TRYING < pp_mail_seconds(letter->read->mail)) {
+        set_aside(letter, PP_LETTER_LOST);
+        return;
+    }
+    pp_read_key(key, 'i', letter->hash);
+    if (pp_mail_recall(letter->read->mail, pp_str(key), &value) == PP_OK && value.len > 12) {
+        pp_put32(value.data + 8, letter->attempts + 1);
+        pp_mail_note(letter->read->mail, pp_str(key), pp_buf_bytes(&value));
+    }
+    pp_buf_wipe(&value);
+    tell(letter, PP_LETTER_LATER);
+    leave(letter);
+}
+
+static void fetch_done(struct pp_spread *s)
+{
+    struct pp_letter *letter = s->ctx;
+    if (letter->body) {
+        deliver(letter);
+    } else {
+        try_later(letter);
+    }
+}
+
+static const struct pp_spread_kind fetch_kind = {.request = fetch_request,
+                                                 .data = fetch_data,
+                                                 .judge = fetch_judge,
+                                                 .done = fetch_done,
+                                                 .widens = true};
+
+/* --- begin --------------------------------------------------------------------------------- */
+
+static struct pp_letter *make(struct pp_read *read, const char *hash)
+{
+    struct pp_letter *letter = calloc(1, sizeof *letter);
+    if (!letter) {
+        pp_read_fail(read, PP_NOMEM, "out of memory");
+        return NULL;
+    }
+    *letter = (struct pp_letter){
+        .act = {.noted = on_noted, .kept = on_kept}, .read = read, .next = read->letters};
+    snprintf(letter->hash, sizeof letter->hash, "%s", hash);
+    read->letters = letter;
+    read->active++;
+    return letter;
+}
+
+static int open_notification(struct pp_letter *letter)
+{
+    const struct pp_mail_options *o = pp_mail_is(letter->read->mail);
+    struct pp_buf value = {0};
+    struct pp_error error = {0};
+    char key[72];
+    pp_read_key(key, 'i', letter->hash);
+    int rc = pp_mail_recall(letter->read->mail, pp_str(key), &value);
+    if (rc == PP_OK && value.len < 12) {
+        rc = PP_MALFORMED;
+    }
+    if (rc == PP_OK) {
+        letter->received = (int64_t)pp_get64(value.data);
+        letter->attempts = pp_get32(value.data + 8);
+        rc = pp_open_notification(&letter->n, pp_bytes(value.data + 12, value.len - 12),
+                                  o->certificates, o->keys, o->n_keys, &error);
+        letter->opened = rc == PP_OK;
+    }
+    if (rc == PP_OK && (letter->n.object_size > PP_OBJECT_MAX || !letter->n.object_id.len)) {
+        rc = PP_MALFORMED;
+    }
+    if (rc != PP_OK) {
+        snprintf(letter->why, sizeof letter->why,
+                 "a notification that is not for us or damaged: %.190s",
+                 error.text[0] ? error.text : pp_error_text(rc));
+    }
+    pp_buf_free(&value);
+    return rc;
+}
+
+static bool is_known(struct pp_letter *letter)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    char key[72], object[65];
+    struct pp_bytes value;
+    object_hash(letter, object);
+    pp_read_key(key, 'o', object);
+    return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
+}
+
+void pp_letter_start(struct pp_read *read, const char *hash)
+{
+    struct pp_letter *letter = make(read, hash);
+    if (!letter) {
+        return;
+    }
+    if (open_notification(letter) != PP_OK) {
+        set_aside(letter, PP_LETTER_BAD);
+    } else if (is_known(letter)) {
+        set_aside(letter, PP_LETTER_KNOWN);
+    } else if (read->options.headers_only) {
+        tell(letter, PP_LETTER_HEADERS);
+        read->letters = letter->next; /* it is the first: pp_read_next is our caller */
+        read->active--;
+        pp_letter_free(letter);
+    } else {
+        start_spread(letter, &fetch_kind);
+        letter->spread.ops =
+            pp_mail_is(read->mail)->ops_fetch ? pp_mail_is(read->mail)->ops_fetch : 1;
+        letter->spread.answer_max = letter->n.object_size;
+        pp_spread_start(&letter->spread);
+    }
+}
+
+void pp_letter_delete_start(struct pp_read *read, const char *hash)
+{
+    struct pp_buf value = {0};
+    char key[72];
+    pp_read_key(key, 'd', hash);
+    struct pp_letter *letter = make(read, hash);
+    if (letter && pp_mail_recall(read->mail, pp_str(key), &value) == PP_OK) {
+        struct pp_reader r = pp_reader(pp_buf_bytes(&value));
+        letter->attempts = pp_read32(&r);
+        pp_reads_buf(&r, &letter->n.object_id);
+        letter->n.has_seed = pp_read8(&r);
+        pp_reads_fixed(&r, letter->n.deletion_seed, 32);
+    }
+    pp_buf_wipe(&value);
+    if (letter) {
+        start_delete(letter);
+    }
+}

@@ -1,0 +1,76 @@
+/*
+ * One fetch, as read.c (the order of steps), read_inbox.c (notifications), read_letter.c (one
+ * message) and read_open.c (decryption, what is delivered) share it. Not for others.
+ */
+#ifndef PP_MAIL_READ_PASS_H
+#define PP_MAIL_READ_PASS_H
+
+#include <base/hash.h>
+#include <mail/read.h>
+#include <mail/spread.h>
+
+#define PP_READ_PARALLEL 16
+#define PP_OBJECT_MAX ((uint64_t)72 << 20)
+#define PP_STREAMS 8
+
+/* One answer of a body on its way. */
+struct pp_stream {
+    struct pp_target *target;
+    struct pp_blob *blob;
+    struct pp_hash *hash;
+    uint64_t size;
+    bool failed;
+};
+
+struct pp_letter {
+    struct pp_act act; /* first */
+    struct pp_read *read;
+    struct pp_letter *next;
+    char hash[65]; /* of the notification: also the Maildir name */
+    struct pp_notification n;
+    bool opened;
+    int64_t received; /* seconds */
+    uint32_t attempts;
+    struct pp_spread spread; /* fetch, then delete */
+    struct pp_stream streams[PP_STREAMS];
+    struct pp_blob *body, *ready; /* sealed object; what goes into the Maildir */
+    char signature[400];          /* of Authentication-Results */
+    char return_path[256];
+    enum pp_letter_end end;
+    char why[256];
+};
+
+struct pp_read {
+    struct pp_act act; /* first */
+    struct pp_mail *mail;
+    struct pp_read_options options;
+    struct pp_read_events events;
+    void *ctx;
+    struct pp_spread inbox;
+    struct pp_buf waiting; /* hashes of notifications to do, 64 digits each */
+    struct pp_letter *letters;
+    unsigned active;
+    bool inbox_done, ended;
+    struct pp_read_result result;
+};
+
+/* read.c */
+void pp_read_next(struct pp_read *read);
+void pp_read_fail(struct pp_read *read, int code, const char *what);
+void pp_read_key(char out[72], char kind, const char *hash); /* "m:<hash>" */
+
+/* read_inbox.c */
+void pp_read_inbox_start(struct pp_read *read);
+void pp_read_inbox_noted(struct pp_read *read, uint64_t token);
+
+/* read_letter.c */
+void pp_letter_start(struct pp_read *read, const char *hash);
+void pp_letter_delete_start(struct pp_read *read, const char *hash); /* left by an earlier run */
+void pp_letter_free(struct pp_letter *letter);
+void pp_letter_opened(struct pp_letter *letter, int rc); /* read_open.c calls back */
+
+/* read_open.c: decrypts letter->body, checks signatures, fills in letter->ready. 0 or negative with
+ * letter->why. */
+int pp_letter_unseal(struct pp_letter *letter);
+
+#endif

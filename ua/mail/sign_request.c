@@ -1,0 +1,126 @@
+/*
+ * Requests and their signatures; see sign_request.h. It must not know when a request is sent.
+ */
+#include <mail/sign_request.h>
+
+#include <base/encode.h>
+#include <base/hash.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <trust/signature.h>
+
+#define SIGNATURE_LIFE 300 /* seconds; the profile's most */
+
+void pp_ask_init(struct pp_ask *ask, const struct pp_peer *peer)
+{
+    *ask = (struct pp_ask){0};
+    ask->request.peer = peer;
+    ask->request.times = (struct pp_net_times){5 * PP_SECOND, 10 * PP_SECOND, 60 * PP_SECOND};
+}
+
+void pp_ask_finish(struct pp_ask *ask)
+{
+    for (size_t i = 0; i < ask->n_fields; i++) {
+        free(ask->fields[i]);
+    }
+    ask->n_fields = 0;
+}
+
+void pp_ask_field(struct pp_ask *ask, const char *name, const char *format, ...)
+{
+    char *text = NULL, *line = NULL;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n >= 0 && ask->n_fields < PP_ASK_FIELDS && asprintf(&line, "%s: %s", name, text) >= 0) {
+        ask->fields[ask->n_fields++] = line;
+    } else {
+        ask->failed = true;
+    }
+    if (n >= 0) {
+        free(text);
+    }
+}
+
+void pp_node_authority(char out[64], const struct pp_id *node)
+{
+    char id[2 * PP_ID_LEN + 1];
+    pp_hex(id, node->b, PP_ID_LEN);
+    snprintf(out, 64, "%s.peerpost.alt", id);
+}
+
+/* The covered parts that have to be made: digest of the body, and the path. */
+struct parts {
+    char authority[64];
+    struct pp_buf digest, path, input, signature;
+};
+
+static void parts_finish(struct parts *p)
+{
+    pp_buf_free(&p->digest);
+    pp_buf_free(&p->path);
+    pp_buf_free(&p->input);
+    pp_buf_free(&p->signature);
+}
+
+static int sign(struct pp_mail *mail, struct pp_ask *ask, struct parts *p, EVP_PKEY *key,
+                const uint8_t keyid[32], const char *pragma, const char *confirm)
+{
+    uint8_t digest[32], nonce[16];
+    pp_sha256(digest, ask->request.body);
+    pp_mail_random(mail, nonce, sizeof nonce);
+    pp_node_authority(p->authority, &ask->request.peer->id);
+    pp_buf_add_str(&p->path, "/");
+    pp_percent(&p->path, ask->request.identifier);
+    pp_content_digest(&p->digest, digest);
+    int64_t created = pp_mail_seconds(mail) + pp_mail_offset(mail, &ask->request.peer->id);
+    struct pp_covered covered = {
+        .method = pp_str(ask->request.method),
+        .authority = pp_str(p->authority),
+        .path = pp_buf_bytes(&p->path),
+        .content_digest = pp_buf_bytes(&p->digest),
+        .pragma = pragma ? pp_str(pragma) : pp_bytes(NULL, 0),
+        .confirm = confirm ? pp_str(confirm) : pp_bytes(NULL, 0),
+    };
+    return pp_sign_request(&p->input, &p->signature, key, keyid, &covered, created,
+                           created + SIGNATURE_LIFE, nonce);
+}
+
+int pp_sign_ask(struct pp_mail *mail, struct pp_ask *ask, EVP_PKEY *key, const uint8_t keyid[32],
+                const char *pragma, const char *confirm)
+{
+    struct parts p = {0};
+    int rc = sign(mail, ask, &p, key, keyid, pragma, confirm);
+    if (rc == PP_OK) {
+        if (pragma) {
+            pp_ask_field(ask, "Pragma", "%s", pragma);
+        }
+        if (confirm) {
+            pp_ask_field(ask, "Peerpost-Confirm", "%s", confirm);
+        }
+        pp_ask_field(ask, "Content-Digest", "%s", (const char *)p.digest.data);
+        pp_ask_field(ask, "Signature-Input", "%s", (const char *)p.input.data);
+        pp_ask_field(ask, "Signature", "%s", (const char *)p.signature.data);
+        rc = ask->failed ? PP_NOMEM : PP_OK;
+    }
+    parts_finish(&p);
+    return rc;
+}
+
+int pp_sign_ask_as_user(struct pp_mail *mail, struct pp_ask *ask, const char *pragma,
+                        const char *confirm)
+{
+    const struct pp_mail_options *o = pp_mail_is(mail);
+    struct pp_buf der = {0};
+    pp_base64(&der, pp_buf_bytes(&o->certificates[0]->der));
+    if (!der.failed) {
+        pp_ask_field(ask, "Peerpost-Certificate", ":%s:", (const char *)der.data);
+    }
+    int rc = der.failed
+                 ? PP_NOMEM
+                 : pp_sign_ask(mail, ask, o->keys[0], o->certificates[0]->keyid, pragma, confirm);
+    pp_buf_free(&der);
+    return rc;
+}
