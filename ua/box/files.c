@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int pp_file_code(int number)
+int pp_box_code(int number)
 {
     return number == ENOSPC || number == EDQUOT || number == EFBIG ? PP_FULL : PP_IO;
 }
 
-int pp_file_write(int fd, struct pp_bytes bytes)
+int pp_box_write(int fd, struct pp_bytes bytes)
 {
     while (bytes.len) {
         ssize_t n = write(fd, bytes.data, bytes.len);
@@ -25,7 +25,7 @@ int pp_file_write(int fd, struct pp_bytes bytes)
             continue;
         }
         if (n <= 0) {
-            return pp_file_code(errno);
+            return pp_box_code(errno);
         }
         bytes.data += n;
         bytes.len -= (size_t)n;
@@ -53,7 +53,7 @@ static int parent_of(char out[PATH_MAX], const char *path)
     return PP_OK;
 }
 
-int pp_file_sync_folder(const char *path)
+int pp_box_sync_folder(const char *path)
 {
     char folder[PATH_MAX];
     struct stat st;
@@ -71,7 +71,7 @@ int pp_file_sync_folder(const char *path)
     return rc;
 }
 
-int pp_file_make_folder(const char *path, struct pp_error *error)
+int pp_box_make_folder(const char *path, struct pp_error *error)
 {
     char at[PATH_MAX];
     size_t len = strlen(path);
@@ -93,7 +93,7 @@ int pp_file_make_folder(const char *path, struct pp_error *error)
     return PP_OK;
 }
 
-int pp_file_lock(const char *path, struct pp_error *error)
+int pp_box_lock(const char *path, struct pp_error *error)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {

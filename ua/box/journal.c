@@ -217,7 +217,7 @@ static int replace(struct pp_journal *j, struct pp_bytes bytes)
     if (fd < 0) {
         return PP_IO;
     }
-    int rc = pp_file_write(fd, bytes);
+    int rc = pp_box_write(fd, bytes);
     if (rc == PP_OK && fsync(fd) != 0) {
         rc = PP_IO;
     }
@@ -239,7 +239,7 @@ static int replace(struct pp_journal *j, struct pp_bytes bytes)
     j->size = bytes.len;
     pp_crash("journal-renamed");
     /* The rename may yet be undone by a power cut: nothing more may go into the new file. */
-    j->broken = pp_file_sync_folder(j->path) != PP_OK;
+    j->broken = pp_box_sync_folder(j->path) != PP_OK;
     return j->broken ? PP_BROKEN : PP_OK;
 }
 
@@ -328,7 +328,7 @@ int pp_journal_open(struct pp_journal **out, const char *path, struct pp_error *
     }
     snprintf(j->aside, sizeof j->aside, "%.*s.new", PATH_MAX - 8, path);
     snprintf(lock, sizeof lock, "%.*s.lock", PATH_MAX - 8, path);
-    j->lock = pp_file_lock(lock, error);
+    j->lock = pp_box_lock(lock, error);
     int rc = j->lock < 0 ? j->lock : load(j, error);
     if (rc != PP_OK) {
         pp_journal_close(j);
@@ -389,7 +389,7 @@ int pp_journal_sync(struct pp_journal *j)
     frame_end(&j->pending, 0);
     int rc = lseek(j->fd, (off_t)j->size, SEEK_SET) < 0
                  ? PP_IO
-                 : pp_file_write(j->fd, pp_buf_bytes(&j->pending));
+                 : pp_box_write(j->fd, pp_buf_bytes(&j->pending));
     pp_crash("journal-written");
     if (rc == PP_FULL && ftruncate(j->fd, (off_t)j->size) == 0) {
         return PP_FULL; /* nothing was synced, nothing lost: the next sync tries again */

@@ -27,7 +27,7 @@ int pp_maildir_make(const char *path, struct pp_error *error)
         if (snprintf(at, sizeof at, "%s/%s", path, folders[i]) >= PATH_MAX) {
             return pp_fail(error, PP_IO, "user.maildir: the name is too long");
         }
-        int rc = pp_file_make_folder(at, error);
+        int rc = pp_box_make_folder(at, error);
         if (rc != PP_OK) {
             return rc;
         }
@@ -43,7 +43,7 @@ static int copy(int fd, pp_maildir_read *read, void *ctx)
         if (n <= 0) {
             return (int)n;
         }
-        int rc = pp_file_write(fd, pp_bytes(piece, (size_t)n));
+        int rc = pp_box_write(fd, pp_bytes(piece, (size_t)n));
         if (rc != PP_OK) {
             return rc;
         }
@@ -56,18 +56,18 @@ static int write_tmp(const char *tmp, pp_maildir_read *read, void *ctx)
 {
     int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return pp_file_code(errno);
+        return pp_box_code(errno);
     }
     int rc = copy(fd, read, ctx);
     pp_crash("maildir-tmp-written");
     if (rc == PP_OK && fsync(fd) != 0) {
-        rc = pp_file_code(errno);
+        rc = pp_box_code(errno);
     }
     if (close(fd) != 0 && rc == PP_OK) {
         rc = PP_IO;
     }
     if (rc == PP_OK) {
-        rc = pp_file_sync_folder(tmp);
+        rc = pp_box_sync_folder(tmp);
     }
     if (rc != PP_OK) {
         unlink(tmp);
@@ -84,7 +84,7 @@ int pp_maildir_keep(const char *path, const char *name, pp_maildir_read *read, v
     struct stat st;
     if (lstat(tmp, &st) == 0) {
         if (st.st_nlink > 1 && !pp_mutant("maildir-ignore-links")) {
-            return pp_file_sync_folder(new) == PP_OK ? PP_EXISTS : PP_IO;
+            return pp_box_sync_folder(new) == PP_OK ? PP_EXISTS : PP_IO;
         }
         unlink(tmp); /* written by half, or never linked */
     }
@@ -94,12 +94,12 @@ int pp_maildir_keep(const char *path, const char *name, pp_maildir_read *read, v
     }
     pp_crash("maildir-tmp-synced");
     if (link(tmp, new) != 0) {
-        rc = errno == EEXIST ? PP_EXISTS : pp_file_code(errno);
+        rc = errno == EEXIST ? PP_EXISTS : pp_box_code(errno);
         unlink(tmp);
         return rc;
     }
     pp_crash("maildir-linked");
-    rc = pp_file_sync_folder(new);
+    rc = pp_box_sync_folder(new);
     pp_crash("maildir-folder-synced");
     return rc;
 }

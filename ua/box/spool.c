@@ -34,7 +34,7 @@ int pp_spool_begin(struct pp_spool_file **out, const char *folder, const char *n
                 ? open(f->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
                 : -1;
     if (f->fd < 0) {
-        int rc = pp_fail(error, pp_file_code(errno), "cannot write into the spool %s: %s", folder,
+        int rc = pp_fail(error, pp_box_code(errno), "cannot write into the spool %s: %s", folder,
                          strerror(errno));
         free(f);
         return rc;
@@ -45,7 +45,7 @@ int pp_spool_begin(struct pp_spool_file **out, const char *folder, const char *n
 
 int pp_spool_add(struct pp_spool_file *f, struct pp_bytes bytes)
 {
-    return pp_file_write(f->fd, bytes);
+    return pp_box_write(f->fd, bytes);
 }
 
 void pp_spool_abort(struct pp_spool_file *f)
@@ -62,7 +62,7 @@ int pp_spool_commit(struct pp_spool_file *f, struct pp_error *error)
     pp_crash("spool-written");
     if (fsync(f->fd) != 0) {
         int rc =
-            pp_fail(error, pp_file_code(errno), "cannot sync %s: %s", f->aside, strerror(errno));
+            pp_fail(error, pp_box_code(errno), "cannot sync %s: %s", f->aside, strerror(errno));
         pp_spool_abort(f);
         return rc;
     }
@@ -73,7 +73,7 @@ int pp_spool_commit(struct pp_spool_file *f, struct pp_error *error)
         return rc;
     }
     pp_crash("spool-renamed");
-    int rc = pp_file_sync_folder(f->path);
+    int rc = pp_box_sync_folder(f->path);
     if (rc != PP_OK) {
         pp_fail(error, rc, "cannot sync the spool folder of %s", f->path);
         unlink(f->path);

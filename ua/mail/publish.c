@@ -5,7 +5,6 @@
 #include <mail/publish.h>
 
 #include <mail/directory.h>
-#include <mail/pem.h>
 #include <mail/read.h>
 #include <mail/spread.h>
 #include <stdio.h>
@@ -171,7 +170,7 @@ static struct pp_publish *make(struct pp_mail *mail, const struct pp_spread_kind
     p->ctx = ctx;
     pp_buf_add(&p->identifier, o->address.data, o->address.len);
     pp_buf_add_str(&p->identifier, "-certificate");
-    pp_pem_add(&p->set, pp_buf_bytes(&o->certificates[0]->der));
+    pp_certificate_pem(&p->set, o->certificates[0]);
     p->blob = o->net.ops->blob_new(o->net.impl);
     if (!p->blob || p->set.failed || p->identifier.failed ||
         o->net.ops->blob_write(o->net.impl, p->blob, pp_buf_bytes(&o->certificates[0]->der))) {

@@ -8,7 +8,6 @@
 #include <base/crash.h>
 #include <base/encode.h>
 #include <base/hash.h>
-#include <mail/pem.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,7 +205,7 @@ static int make_set(struct pp_send_group *run)
         if (rc != PP_OK) {
             return rc;
         }
-        pp_pem_add(&run->set, pp_buf_bytes(&c->der));
+        pp_certificate_pem(&run->set, c);
         pp_certificate_free(c);
     }
     return run->set.failed ? PP_NOMEM : PP_OK;
