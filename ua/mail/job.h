@@ -43,7 +43,7 @@ struct pp_job {
     struct pp_buf from;
     int64_t created, next_try; /* seconds, wall */
     uint32_t attempts;
-    bool finished; /* nothing is to do but remove the files */
+    bool finished; /* nothing is to do but remove the files: `attempts` objects and the message */
     struct pp_job_group *groups;
     size_t n_groups;
     struct pp_job_recipient *recipients;

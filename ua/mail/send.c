@@ -207,7 +207,9 @@ static void clear(struct pp_send *send)
         pp_mail_note(send->mail, pp_buf_bytes(&key), pp_bytes(NULL, 0));
         pp_buf_free(&key);
     }
-    struct pp_job last = {.created = pp_mail_seconds(send->mail), .finished = true};
+    struct pp_job last = {.created = pp_mail_seconds(send->mail),
+                          .attempts = (uint32_t)send->job.n_groups, /* files to remove */
+                          .finished = true};
     struct pp_buf key = {0}, value = {0};
     job_key(&key, send->name);
     pp_job_write(&value, &last);
@@ -222,7 +224,8 @@ static void cleared(struct pp_send *send)
     const struct pp_mailnet *net = net_of(send);
     char name[112];
     pp_mail_crash(send->mail, "send-before-removal");
-    for (uint32_t i = 0; i < send->job.n_groups; i++) {
+    uint32_t files = send->job.finished ? send->job.attempts : (uint32_t)send->job.n_groups;
+    for (uint32_t i = 0; i < files; i++) {
         pp_send_blob_name(name, send, i);
         net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name);
     }
@@ -399,8 +402,10 @@ void pp_send_next(struct pp_send *send)
     if (!send->storing) {
         send->storing = true;
         pp_mail_crash(send->mail, "send-sealed");
-        note_job(send, PP_SEND_PLANNED); /* ids and keys: before the first store */
-        return;
+        if (!pp_mutant("send-store-first")) {
+            note_job(send, PP_SEND_PLANNED); /* ids and keys: before the first store */
+            return;
+        }
     }
     start_some(send);
     if (!send->active) {

@@ -115,7 +115,7 @@ bool person_pass(struct person *p, const char *name)
     if (!fake_run(p->net, &p->done, PP_HOUR)) {
         pp_send_cancel(send);
     }
-    return p->done;
+    return p->done && !p->net->killed;
 }
 
 static void letter(void *ctx, const struct pp_letter_info *info)
@@ -143,7 +143,7 @@ bool person_fetch(struct person *p, const struct pp_read_options *options)
     if (!fake_run(p->net, &p->done, PP_HOUR)) {
         pp_read_cancel(read);
     }
-    return p->done;
+    return p->done && !p->net->killed;
 }
 
 void person_wait(struct person *p, pp_ns time)

@@ -163,6 +163,7 @@ static void strike(struct fake_node *node, enum fault fault)
 static void test_four_of_five_holders_fail(void)
 {
     for (int fault = 0; fault < FAULTS; fault++) {
+        unsigned blamed = 0;
         for (size_t survivor = 0; survivor < 5; survivor++) {
             struct fake_node *holders[80];
             size_t n;
@@ -181,9 +182,10 @@ static void test_four_of_five_holders_fail(void)
             CHECK_FATAL(person_fetch(&bob, &(struct pp_read_options){.no_inbox = true}));
             CU_ASSERT_EQUAL(mails(&bob), 1);
             CU_ASSERT(holds(&bob, 0, "Hello Bob."));
-            CU_ASSERT(fault != FAULT_LIAR || survivor == 0 || bob.net->blamed >= 1);
+            blamed += bob.net->blamed;
             end();
         }
+        CU_ASSERT(fault != FAULT_LIAR || blamed >= 4);
     }
 }
 
