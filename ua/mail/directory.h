@@ -1,7 +1,7 @@
 /*
  * The certificate of an address: fetched from the nodes closest to "<address>-certificate",
- * authenticated to the CA, the newest valid of all answers, pinned to the key once seen, cached for a
- * day (Kangasharju et al. 2003, section 3.1, step 1; docs/security.md section 1).
+ * authenticated to the CA, the newest valid of all answers, pinned to the key once seen, cached
+ * for a day (Kangasharju et al. 2003, section 3.1, step 1; docs/security.md section 1).
  */
 #ifndef PP_MAIL_DIRECTORY_H
 #define PP_MAIL_DIRECTORY_H

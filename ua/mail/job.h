@@ -1,6 +1,6 @@
 /*
- * What is durable of one spooled message on its way: its recipients, the objects they share, ids and
- * keys, and which nodes have what. The note "s:<name>". Pure.
+ * What is durable of one spooled message on its way: its recipients, the objects they share, ids
+ * and keys, and which nodes have what. The note "s:<name>". Pure.
  */
 #ifndef PP_MAIL_JOB_H
 #define PP_MAIL_JOB_H

@@ -57,8 +57,8 @@ bool pp_mail_learn_offset(struct pp_mail *mail, const struct pp_id *node, struct
 /* A copy that lied: other octets than the digest says. Logged with the node's name. */
 void pp_mail_blame(struct pp_mail *mail, const struct pp_peer *peer, const char *what);
 
-/* The number of peers k' that a look-up for k returned. false when it is under half of the most that
- * this agent saw in the last 7 days: a partition, so stay queued. */
+/* The number of peers k' that a look-up for k returned. false when it is under half of the most
+ * that this agent saw in the last 7 days: a partition, so stay queued. */
 bool pp_mail_saw(struct pp_mail *mail, unsigned found);
 /* floor(k'/2)+1: on so many nodes a thing must be before it counts as there. */
 unsigned pp_min_copies(unsigned found);

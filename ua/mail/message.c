@@ -14,8 +14,8 @@ static size_t line_length(struct pp_bytes in, size_t at)
     return end ? (size_t)(end - (in.data + at)) + 1 : in.len - at;
 }
 
-/* Octets of the name when a field starts here (RFC 5322 section 2.2; white space before the colon as
- * in the obsolete syntax), else 0. */
+/* Octets of the name when a field starts here (RFC 5322 section 2.2; white space before the colon
+ * as in the obsolete syntax), else 0. */
 static size_t name_length(struct pp_bytes in, size_t at)
 {
     size_t n = 0;

@@ -1,7 +1,7 @@
 /*
  * RFC 5322 at the level of lines: what sending must add and strip, what delivery must add and
- * rename, and the few fields a notification carries. Every other octet stays as it is: NUL, lone CR,
- * 8-bit, over-long lines. Pure; it decodes nothing for display.
+ * rename, and the few fields a notification carries. Every other octet stays as it is: NUL, lone
+ * CR, 8-bit, over-long lines. Pure; it decodes nothing for display.
  */
 #ifndef PP_MAIL_MESSAGE_H
 #define PP_MAIL_MESSAGE_H

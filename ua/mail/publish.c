@@ -1,6 +1,6 @@
 /*
- * Publishing and unpublishing the own certificate; see publish.h. It must not know who will look for
- * it.
+ * Publishing and unpublishing the own certificate; see publish.h. It must not know who will look
+ * for it.
  */
 #include <mail/publish.h>
 

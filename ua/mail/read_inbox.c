@@ -1,7 +1,7 @@
 /*
- * Reading, the notifications: every inbox holder is asked, what it hands out is journaled, and only
- * then it is told to forget (Peerpost-Confirm), until it has nothing more. Keeps the list of holders
- * of the last 30 days. It must not know what a notification says.
+ * Reading, the notifications: every inbox holder is asked, what it hands out is journaled, and
+ * only then it is told to forget (Peerpost-Confirm), until it has nothing more. Keeps the list of
+ * holders of the last 30 days. It must not know what a notification says.
  */
 #include <mail/read_pass.h>
 
@@ -14,7 +14,7 @@
 #define NOTIFICATION_MAX ((size_t)32 << 10)
 #define HOLDER_COUNTS_DAYS 7
 
-/* --- holders: "h:" + id = peer's address (16), http port (4), seconds when last among the k ---- */
+/* --- holders: "h:" + id = peer's address (16), http port (4), seconds when among the k --------- */
 
 static void holder_key(struct pp_buf *out, const struct pp_id *id)
 {

@@ -1,7 +1,7 @@
 /*
  * Reading, decryption and judgement: the body opened, both signatures checked against each other
- * and the CA, and the octets that go into the Maildir. See docs/security.md section 3, surreptitious
- * forwarding. It must not know where the body came from.
+ * and the CA, and the octets that go into the Maildir. See docs/security.md section 3,
+ * surreptitious forwarding. It must not know where the body came from.
  */
 #include <mail/read_pass.h>
 

@@ -1,7 +1,8 @@
 /*
  * Sending, the order of steps: certificates, objects sealed and kept, plan noted, bodies stored,
- * notifications appended, and what becomes of the message after the pass. See send.h; docs/security.md
- * section 8 has the crash points. It must not know how a store or an append is done.
+ * notifications appended, and what becomes of the message after the pass. See send.h;
+ * docs/security.md section 8 has the crash points. It must not know how a store or an append is
+ * done.
  */
 #include <mail/send_pass.h>
 

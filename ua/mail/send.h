@@ -17,8 +17,8 @@ struct pp_send_events {
     /* Something got further. May be NULL. */
     void (*changed)(void *ctx, const struct pp_job_progress *p);
     /* The pass is over: nothing of it is under way. code 0, or why it could not work at all
-     * (PP_MALFORMED spool file, PP_IO, PP_FULL); why: one sentence while not complete. finished: the
-     * message has left the queue. The send is freed after the call. */
+     * (PP_MALFORMED spool file, PP_IO, PP_FULL); why: one sentence while not complete. finished:
+     * the message has left the queue. The send is freed after the call. */
     void (*done)(void *ctx, int code, bool finished, const struct pp_job_progress *p,
                  const char *why);
 };

@@ -1,7 +1,8 @@
 /*
  * Sending, the body's part: which recipients share an object, its id, key and deletion rights, its
- * encryption, and the store on the k nodes closest to its id. To and Cc share one object (of at most
- * 1,000 recipients), each Bcc has his own (docs/security.md section 3). It must not know inboxes.
+ * encryption, and the store on the k nodes closest to its id. To and Cc share one object (of at
+ * most 1,000 recipients), each Bcc has his own (docs/security.md section 3). It must not know
+ * inboxes.
  */
 #include <mail/send_pass.h>
 

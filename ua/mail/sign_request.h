@@ -1,7 +1,7 @@
 /*
  * A request to one node under construction, and its signature: HTTP Message Signatures (RFC 9421)
- * with Content-Digest (RFC 9530) in Peerpost's profile, bound to method, target, pragma, confirm and
- * the node's name (docs/security.md section 2). The net sends it.
+ * with Content-Digest (RFC 9530) in Peerpost's profile, bound to method, target, pragma, confirm
+ * and the node's name (docs/security.md section 2). The net sends it.
  */
 #ifndef PP_MAIL_SIGN_REQUEST_H
 #define PP_MAIL_SIGN_REQUEST_H
@@ -23,8 +23,8 @@ void pp_ask_finish(struct pp_ask *ask);
 void pp_ask_field(struct pp_ask *ask, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Signs the request as it stands (method, identifier, body in memory) for `peer`; pragma and confirm are
- * the values of those fields, or NULL; they are added too. ! PP_CRYPTO, PP_NOMEM */
+/* Signs the request as it stands (method, identifier, body in memory) for its peer; pragma and
+ * confirm are the values of those fields, or NULL; they are added too. ! PP_CRYPTO, PP_NOMEM */
 int pp_sign_ask(struct pp_mail *mail, struct pp_ask *ask, EVP_PKEY *key, const uint8_t keyid[32],
                 const char *pragma, const char *confirm);
 /* The same with the user's current key and "Peerpost-Certificate". */

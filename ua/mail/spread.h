@@ -1,9 +1,9 @@
 /*
- * One operation on one key, carried out on several nodes: the look-up of the k closest, how many of
- * them at once (maxOps), how many at most (maxConnections; Kangasharju et al. 2003, section 6), a
- * second chance beside a slow one (hedging), the next peer for a bad one, and widening to min(2k,32)
- * and min(4k,32). Every act asks nodes through this. It knows nothing of what is asked: the kind
- * makes requests and judges answers.
+ * One operation on one key, carried out on several nodes: the look-up of the k closest, how many
+ * of them at once (maxOps), how many at most (maxConnections; Kangasharju et al. 2003, section 6),
+ * a second chance beside a slow one (hedging), the next peer for a bad one, and widening to
+ * min(2k,32) and min(4k,32). Every act asks nodes through this. It knows nothing of what is asked:
+ * the kind makes requests and judges answers.
  */
 #ifndef PP_MAIL_SPREAD_H
 #define PP_MAIL_SPREAD_H

@@ -107,7 +107,7 @@ size_t fake_closest(struct pp_net_impl *net, const struct pp_id *key, unsigned k
 struct fake_object *fake_object(struct fake_node *node, struct pp_bytes identifier);
 /* How many nodes hold that object (not gone), any living or not. */
 unsigned fake_copies(struct pp_net_impl *net, struct pp_bytes identifier);
-/* All body objects (identifiers of peerpost.invalid) still held anywhere; and their distinct ids. */
+/* All body objects (identifiers of peerpost.invalid) still held; and their distinct ids. */
 unsigned fake_bodies(struct pp_net_impl *net, unsigned *distinct);
 struct fake_inbox *fake_inbox(struct fake_node *node, struct pp_bytes address);
 unsigned fake_notifications(struct pp_net_impl *net);
