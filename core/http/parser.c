@@ -108,7 +108,7 @@ static int next_head(struct pp_parser *p, const struct pp_parser_limits *limits,
     if (ended <= 0) {
         return ended;
     }
-    size_t skip = in.data[0] == '\r' ? 2 : 0;
+    size_t skip = in.data[0] == '\r' && in.data[1] == '\n' ? 2 : 0;
     size_t len = p->scanned;
     int err = pp_parser_head(p, limits, pp_bytes(in.data + skip, len - skip), out);
     if (err) {

@@ -147,7 +147,8 @@ void pp_idle_leave(struct pp_exchange *x)
 static bool in_range(const struct pp_range *range, const uint8_t address[16])
 {
     unsigned whole = range->bits / 8u, rest = range->bits % 8u;
-    if (memcmp(range->address, address, whole) != 0) {
+    if (pp_address_is_v4(range->address) != pp_address_is_v4(address) ||
+        memcmp(range->address, address, whole) != 0) {
         return false;
     }
     uint8_t mask = (uint8_t)(0xff00u >> rest);

@@ -126,6 +126,9 @@ static void on_pull(void *ctx, struct pp_exchange *x)
     struct app *app = ctx;
     struct job *job = pp_exchange_get(x);
     size_t n = job->left < 256 * 1024 ? job->left : 256 * 1024, took;
+    if (path_is(job, "/later")) {
+        return;
+    }
     if (path_is(job, "/file")) {
         took = pp_exchange_emit_file(x, app->file, job->at, n);
     } else {
@@ -270,27 +273,27 @@ static void turn(struct app *app)
     pp_timer_destroy(timer);
 }
 
+/* What is queued may already be what is awaited, so a turn that does not wait comes first. */
+#define AWAIT(app, condition)                                                                      \
+    for (bool waits = false; !(condition); waits = !waits) {                                       \
+        waits ? turn(app) : pp_loop_turn((app)->loop, false);                                      \
+    }
+
 bool peer_await(struct peer *p, const char *text, size_t times)
 {
-    while (peer_count(p, text) < times && !p->eof) {
-        turn(p->app);
-    }
+    AWAIT(p->app, peer_count(p, text) >= times || p->eof);
     return peer_count(p, text) >= times;
 }
 
 bool peer_await_octets(struct peer *p, size_t n)
 {
-    while (p->in.len < n && !p->eof) {
-        turn(p->app);
-    }
+    AWAIT(p->app, p->in.len >= n || p->eof);
     return p->in.len >= n;
 }
 
 void peer_await_end(struct peer *p)
 {
-    while (!p->eof) {
-        turn(p->app);
-    }
+    AWAIT(p->app, p->eof);
 }
 
 void peer_close(struct peer *p)
@@ -307,9 +310,7 @@ bool app_logged(const struct app *app, const char *text)
 
 void app_await(struct app *app, const char *text)
 {
-    while (!app_logged(app, text)) {
-        turn(app);
-    }
+    AWAIT(app, app_logged(app, text));
 }
 
 static int take_any(X509_STORE_CTX *store, void *unused)

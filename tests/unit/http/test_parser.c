@@ -203,6 +203,7 @@ static const struct line table[] = {
     {"another expectation", LIT("PUT /a HTTP/1.1\r\n" H "Expect: 200-ok\r\n\r\n"), 417},
     {"TLS on a plain port", LIT("\x16\x03\x01\x02\x00\x01"), 400},
     {"two empty lines first", LIT("\r\n\r\nGET /a HTTP/1.1\r\n" H "\r\n"), 400},
+    {"bare CR first", LIT("\r\r\n\r\n"), 400},
     {"bare LF first", LIT("\nGET /a HTTP/1.1\r\n" H "\r\n"), 400},
     /* to be accepted */
     {"plain", LIT("GET /a HTTP/1.1\r\n" H "\r\n"), 0},
