@@ -1,6 +1,6 @@
 /*
- * Any octets as HTTP requests. Never a fault; and the verdict and every octet that comes out are the
- * same whether they arrive at once or in pieces (two readers never see two requests).
+ * Any octets as HTTP requests. Never a fault; and the verdict and every octet that comes out are
+ * the same whether they arrive at once or in pieces (two readers never see two requests).
  */
 #include <http/parser.h>
 
