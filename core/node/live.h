@@ -53,6 +53,7 @@ struct pp_live_page {
 };
 /* Answers with page->body, whose content the page keeps until it is out. */
 void pp_live_page_answer(struct pp_live_page *page, int status, const char *type);
+/* PP_MALFORMED, PP_INVALID (another method), PP_NOT_FOUND, PP_LIMIT, PP_BUSY; else 500. */
 void pp_live_page_problem(struct pp_live_page *page, enum pp_code code, const char *detail);
 
 /* A server of pages alone. */

@@ -73,8 +73,8 @@ void pp_live_page_problem(struct pp_live_page *page, enum pp_code code, const ch
                      {405, PP_PROBLEM_METHOD},
                      {429, PP_PROBLEM_RATE},
                      {503, PP_PROBLEM_BUSY}};
-    enum pp_problem problem = PP_PROBLEM_INTERNAL;
-    for (size_t i = 0; i < sizeof by_status / sizeof *by_status; i++) {
+    enum pp_problem problem = code == PP_INVALID ? PP_PROBLEM_METHOD : PP_PROBLEM_INTERNAL;
+    for (size_t i = 0; i < sizeof by_status / sizeof *by_status && code != PP_INVALID; i++) {
         if (by_status[i].status == pp_error_status(code)) {
             problem = by_status[i].problem;
         }

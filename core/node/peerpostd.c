@@ -1,0 +1,155 @@
+/* peerpostd: the command line, and what a failure means to a shell (sysexits.h). */
+#include <node/daemon.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#define DEFAULT_CONFIG "/etc/peerpost/peerpostd.yaml"
+
+static const char help[] =
+    "peerpostd - a system node of Peerpost\n"
+    "\n"
+    "  peerpostd [--config FILE]             run (default: " DEFAULT_CONFIG ")\n"
+    "  peerpostd --check-config              read configuration, plugins and keys, then end\n"
+    "  peerpostd --print-config              every option at its default, as YAML\n"
+    "  peerpostd --plugin-help NAME          options of a substrate or store (a name or a file)\n"
+    "  peerpostd --version | --help\n"
+    "\n"
+    "Signals: TERM leaves the overlay and ends; HUP reads log, certificates and CRL again.\n"
+    "See peerpostd(8) and peerpostd.yaml(5).\n";
+
+enum action { RUN, CHECK_CONFIG, PRINT_CONFIG, PLUGIN_HELP };
+
+static int exit_code(int code)
+{
+    switch (code) {
+    case PP_OK:
+        return EX_OK;
+    case PP_IO:
+    case PP_NOMEM:
+        return EX_OSERR;
+    case PP_BUSY:
+        return EX_UNAVAILABLE;
+    case PP_BROKEN:
+        return EX_IOERR;
+    case PP_FORMAT:
+        return EX_DATAERR;
+    default:
+        return EX_CONFIG;
+    }
+}
+
+static int print_config(void)
+{
+    struct pp_buf out = {0};
+    pp_options_yaml(&daemon_schema, 1, &out);
+    fwrite(out.data, 1, out.len, stdout);
+    pp_buf_free(&out);
+    return EX_OK;
+}
+
+static int plugin_help(const char *name)
+{
+    struct pp_error as_substrate, as_store;
+    struct pp_loaded *loaded = NULL;
+    const struct pp_substrate *substrate;
+    const struct pp_store_plugin *store;
+    const struct pp_plugin *plugin = NULL;
+    const char *kind = "substrate";
+    if (pp_load_substrate(&loaded, &substrate, NULL, name, &as_substrate) == PP_OK) {
+        plugin = &substrate->plugin;
+    } else if (pp_load_store(&loaded, &store, NULL, name, &as_store) == PP_OK) {
+        plugin = &store->plugin;
+        kind = "store";
+    } else {
+        fprintf(stderr, "peerpostd: %s\npeerpostd: %s\n", as_substrate.text, as_store.text);
+        return EX_CONFIG;
+    }
+    struct pp_buf out = {0};
+    pp_buf_printf(&out, "%s %s, version %s; options of the section %s.%s:\n", kind, plugin->name,
+                  plugin->version, kind, plugin->name);
+    pp_options_help(plugin->options, plugin->n_options, &out);
+    fwrite(out.data, 1, out.len, stdout);
+    pp_buf_free(&out);
+    pp_unload(loaded);
+    return EX_OK;
+}
+
+static int run(const char *config, bool check_only)
+{
+    struct pp_error error = {0};
+    struct daemon *d = calloc(1, sizeof *d);
+    if (!d) {
+        return EX_OSERR;
+    }
+    int code = daemon_load(d, config, &error);
+    if (code == PP_OK && check_only) {
+        printf("%s: good\n", config);
+    } else if (code == PP_OK) {
+        code = daemon_open(d, &error);
+    }
+    int status = exit_code(code);
+    if (code != PP_OK) {
+        fprintf(stderr, "peerpostd: %s\n", error.text);
+    } else if (!check_only) {
+        status = daemon_run(d);
+    }
+    daemon_close(d);
+    free(d);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"print-config", no_argument, NULL, 'p'},
+                                            {"plugin-help", required_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
+    const char *config = DEFAULT_CONFIG, *plugin = NULL;
+    enum action action = RUN;
+    for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            config = optarg;
+            break;
+        case 'k':
+            action = CHECK_CONFIG;
+            break;
+        case 'p':
+            action = PRINT_CONFIG;
+            break;
+        case 'l':
+            action = PLUGIN_HELP;
+            plugin = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return EX_OK;
+        case 'V':
+            puts("peerpostd " PP_VERSION);
+            return EX_OK;
+        default:
+            fputs("peerpostd: see peerpostd --help\n", stderr);
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "peerpostd: unexpected argument %s; see peerpostd --help\n", argv[optind]);
+        return EX_USAGE;
+    }
+    switch (action) {
+    case PRINT_CONFIG:
+        return print_config();
+    case PLUGIN_HELP:
+        return plugin_help(plugin);
+    case CHECK_CONFIG:
+    case RUN:
+        break;
+    }
+    return run(config, action == CHECK_CONFIG);
+}
