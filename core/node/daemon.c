@@ -5,6 +5,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -361,7 +362,12 @@ static void harden(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    /* Big tables come from the kernel, zero and untouched until used, also after others of their
+     * size were freed; pieces of bodies come from the heap again and again. */
+    mallopt(M_MMAP_THRESHOLD, 300 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
 }
 
 static void left(void *ctx)

@@ -1,6 +1,6 @@
 /*
- * Which TLS clients are nodes of the network: a node certificate that chains. The answer is kept for
- * five minutes, for checking a chain costs more than most requests. User agents show none.
+ * Which TLS clients are nodes of the network: a node certificate that chains. The answer is kept
+ * for five minutes, for checking a chain costs more than most requests. User agents show none.
  */
 #include <node/live_internal.h>
 

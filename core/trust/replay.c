@@ -8,7 +8,7 @@
 #include <base/hash.h>
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
+#define NONE 0u /* indices begin at 1, so that fresh memory is an empty table and stays untouched */
 
 struct entry {
     uint8_t id[16]; /* of SHA-256(keyid, nonce) */
@@ -26,7 +26,9 @@ struct pp_replay {
     struct entry *entry;
     struct key *key;
     uint32_t *entry_bucket, *key_bucket, *heap;
-    uint32_t mask, n, cap, per_key, free_entry, free_key;
+    uint32_t mask, n, cap, per_key;
+    uint32_t free_entry, free_key;   /* given back; NONE: take one never used: */
+    uint32_t fresh_entry, fresh_key; /* the last ones ever used */
 };
 
 static uint32_t power_above(size_t n)
@@ -36,16 +38,6 @@ static uint32_t power_above(size_t n)
         p *= 2;
     }
     return p;
-}
-
-static void link_free(struct pp_replay *r)
-{
-    for (uint32_t i = 0; i < r->cap; i++) {
-        r->entry[i].next = r->key[i].next = i + 1 < r->cap ? i + 1 : NONE;
-    }
-    for (uint32_t i = 0; i <= r->mask; i++) {
-        r->entry_bucket[i] = r->key_bucket[i] = NONE;
-    }
 }
 
 struct pp_replay *pp_replay_create(size_t entries, size_t entries_per_key)
@@ -61,8 +53,8 @@ struct pp_replay *pp_replay_create(size_t entries, size_t entries_per_key)
     r->mask = buckets - 1;
     r->cap = (uint32_t)entries;
     r->per_key = entries_per_key < entries ? (uint32_t)entries_per_key : r->cap;
-    r->entry = calloc(entries, sizeof *r->entry);
-    r->key = calloc(entries, sizeof *r->key);
+    r->entry = calloc(entries + 1, sizeof *r->entry);
+    r->key = calloc(entries + 1, sizeof *r->key);
     r->heap = calloc(entries, sizeof *r->heap);
     r->entry_bucket = calloc(buckets, sizeof *r->entry_bucket);
     r->key_bucket = calloc(buckets, sizeof *r->key_bucket);
@@ -70,7 +62,6 @@ struct pp_replay *pp_replay_create(size_t entries, size_t entries_per_key)
         pp_replay_destroy(r);
         return NULL;
     }
-    link_free(r);
     return r;
 }
 
@@ -188,7 +179,11 @@ static void drop_expired(struct pp_replay *r, pp_ns now)
 static uint32_t take_key(struct pp_replay *r, const uint8_t keyid[32])
 {
     uint32_t k = r->free_key; /* there are as many as entries, so one is free */
-    r->free_key = r->key[k].next;
+    if (k == NONE) {
+        k = ++r->fresh_key;
+    } else {
+        r->free_key = r->key[k].next;
+    }
     memcpy(r->key[k].keyid, keyid, sizeof r->key[k].keyid);
     r->key[k].used = 0;
     r->key[k].next = *key_home(r, keyid);
@@ -218,7 +213,11 @@ int pp_replay_enter(struct pp_replay *r, const uint8_t keyid[32], const uint8_t 
         k = take_key(r, keyid);
     }
     uint32_t i = r->free_entry;
-    r->free_entry = r->entry[i].next;
+    if (i == NONE) {
+        i = ++r->fresh_entry;
+    } else {
+        r->free_entry = r->entry[i].next;
+    }
     memcpy(r->entry[i].id, id, sizeof r->entry[i].id);
     r->entry[i].expires = expires;
     r->entry[i].key = k;
