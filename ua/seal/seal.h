@@ -34,6 +34,9 @@ int pp_seal_body(const struct pp_source *message, const struct pp_signer *signer
                  const uint8_t session_key[32], bool pad, const struct pp_out *out,
                  uint8_t digest[32], uint64_t *size, struct pp_error *error);
 
+#define PP_MESSAGE_MAX ((uint64_t)64 << 20) /* octets, with CRLF line ends */
+#define PP_OBJECT_MAX ((uint64_t)72 << 20)  /* octets stored */
+
 /* What opening a body found out. */
 struct pp_opened {
     bool is_signed;                /* there was a SignedData, and its signature holds */
@@ -41,14 +44,18 @@ struct pp_opened {
 };
 
 /* Decrypts, verifies the tag, then the signature; the message (CRLF) goes to `out` only after the
- * tag is verified: `scratch` takes the plain text meanwhile and is read back through it.
- * ! PP_CRYPTO (tag, format), PP_MALFORMED */
+ * tag is verified: `scratch` takes the plain text meanwhile and is read back through it (its `size`
+ * is not looked at). A signature that does not hold leaves is_signed false: the message is as
+ * unsigned as any. ! PP_CRYPTO (tag, format), PP_MALFORMED, scratch's or out's error */
 int pp_open_body(const struct pp_source *object, const uint8_t session_key[32],
                  const struct pp_out *scratch, const struct pp_source *scratch_back,
                  const struct pp_out *out, struct pp_opened *opened, struct pp_error *error);
 void pp_opened_finish(struct pp_opened *o);
 
 #define PP_NOTIFICATION_VERSION 1
+#define PP_NOTIFICATION_MAX 32768 /* octets, sealed */
+#define PP_FROM_MAX 1024          /* octets of From, and of Subject, that a notification carries */
+#define PP_TO_CC_MAX 4096         /* octets of To and Cc together */
 
 /* The notification's content (docs/security.md section 3). Texts are UTF-8 or raw header octets. */
 struct pp_notification {
@@ -73,6 +80,11 @@ struct pp_notification {
     struct pp_certificate *signer; /* owned, unchecked to the CA */
 };
 void pp_notification_finish(struct pp_notification *n); /* wipes keys */
+
+/* What a notification carries of a text: all of it, or at most max octets that end in an ellipsis,
+ * no character of UTF-8 cut. Sealing does this itself (To first, Cc gets the rest of their bound);
+ * a reader uses it to compare with the body's fields. */
+int pp_notification_cut(struct pp_buf *out, struct pp_bytes text, size_t max);
 
 /* Signs and encrypts to the recipient's certificate. ! PP_TOO_BIG (over 32 KiB), PP_CRYPTO */
 int pp_seal_notification(struct pp_buf *out, const struct pp_notification *n,
