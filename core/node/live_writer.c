@@ -1,8 +1,8 @@
 /*
  * The writer thread: group commit without a timer. What queued up while the last commit ran is the
  * next batch (at most 64 ops or 1 MiB), so that one flush of the disk serves many. Ops come from
- * the loop's thread, once a turn; their ends go back to it by a post that cannot fail. The thread alone
- * writes to the store.
+ * the loop's thread, once a turn; their ends go back to it by a post that cannot fail. The thread
+ * alone writes to the store.
  */
 #include <node/live_internal.h>
 
