@@ -75,15 +75,16 @@ static void quarantine_remove(struct pp_quarantine *quarantine, size_t i)
     }
 }
 
-static bool expired(const struct pp_quarantined *one, pp_ns now)
+static bool expired(const struct pp_quarantined *one, pp_ns now, pp_ns since)
 {
-    return (int32_t)(one->until - ticks(now)) <= 0;
+    return (int32_t)(one->until + ticks(since) - ticks(now)) <= 0;
 }
 
+/* Those long past their time are forgotten; a full list forgets its oldest. */
 static bool quarantine_room(struct pp_quarantine *quarantine, pp_ns now)
 {
-    while (quarantine->n > 0 &&
-           (quarantine->n == PP_QUARANTINE_MAX || expired(&quarantine->at[0], now))) {
+    while (quarantine->n > 0 && (quarantine->n == PP_QUARANTINE_MAX ||
+                                 expired(&quarantine->at[0], now, PP_QUARANTINE_TIME))) {
         quarantine_remove(quarantine, 0);
     }
     if (quarantine->n < quarantine->cap) {
@@ -101,17 +102,23 @@ static bool quarantine_room(struct pp_quarantine *quarantine, pp_ns now)
 
 void pp_quarantine_add(struct pp_quarantine *quarantine, const struct pp_id *id, pp_ns now)
 {
-    pp_quarantine_lift(quarantine, id);
+    int known = quarantine_find(quarantine, id);
+    uint32_t strikes = 0;
+    if (known >= 0) {
+        strikes = quarantine->at[known].strikes + 1;
+        quarantine_remove(quarantine, (size_t)known);
+    }
+    pp_ns time = PP_QUARANTINE_FIRST << (strikes < 8 ? strikes : 8);
+    time = time < PP_QUARANTINE_TIME ? time : PP_QUARANTINE_TIME;
     if (quarantine_room(quarantine, now)) {
-        quarantine->at[quarantine->n++] =
-            (struct pp_quarantined){*id, ticks(now + PP_QUARANTINE_TIME)};
+        quarantine->at[quarantine->n++] = (struct pp_quarantined){*id, ticks(now + time), strikes};
     }
 }
 
 bool pp_quarantine_has(const struct pp_quarantine *quarantine, const struct pp_id *id, pp_ns now)
 {
     int i = quarantine_find(quarantine, id);
-    return i >= 0 && !expired(&quarantine->at[i], now);
+    return i >= 0 && !expired(&quarantine->at[i], now, 0);
 }
 
 void pp_quarantine_lift(struct pp_quarantine *quarantine, const struct pp_id *id)

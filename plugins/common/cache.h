@@ -11,7 +11,8 @@
 
 #define PP_CANDIDATES_MAX 256
 #define PP_QUARANTINE_MAX 64
-#define PP_QUARANTINE_TIME (5 * PP_MINUTE)
+#define PP_QUARANTINE_FIRST (30 * PP_SECOND) /* doubled each time it does not answer again */
+#define PP_QUARANTINE_TIME (5 * PP_MINUTE)   /* at most */
 
 struct pp_candidate {
     struct pp_peer peer;
@@ -32,6 +33,7 @@ void pp_candidates_free(struct pp_candidates *candidates);
 struct pp_quarantined {
     struct pp_id id;
     uint32_t until; /* in ticks of 2^24 ns */
+    uint32_t strikes;
 };
 
 struct pp_quarantine {

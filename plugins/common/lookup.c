@@ -11,7 +11,7 @@
 enum purpose { FOR_ROUTE = 1, FOR_PING = 2, FOR_MORE = 3 };
 
 static void on_answer(struct pp_agent *agent, pp_ns now, struct pp_answer *answer);
-static void advance(struct pp_agent *agent, pp_ns now, struct pp_lookup *l);
+static void confirm(struct pp_agent *agent, pp_ns now, struct pp_lookup *l);
 
 static void finish(struct pp_agent *agent, struct pp_lookup *l, int code, const char *reason)
 {
@@ -25,8 +25,10 @@ static void finish(struct pp_agent *agent, struct pp_lookup *l, int code, const 
 static void send(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, struct pp_lookup_peer *who,
                  enum purpose purpose, const struct pp_writer *w)
 {
+    pp_ns rto = agent->ops->rto(agent, &who->peer.id);
     struct pp_request request = {.to = &who->peer,
-                                 .rto = agent->ops->rto(agent, &who->peer.id),
+                                 .rto = who->revived ? rto / 2 : rto,
+                                 .tries = who->revived ? PP_RPC_TRIES + 1 : PP_RPC_TRIES,
                                  .done = on_answer,
                                  .owner = l,
                                  .tag = (uint32_t)purpose << 16 | who->serial};
@@ -125,8 +127,7 @@ static void route(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     l->routed = l->ended == (1u << l->paths) - 1;
 }
 
-/* Nothing is outstanding and the answer is short: ask its last member for what follows. */
-static bool extend(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
+static struct pp_lookup_peer *last_of_answer(struct pp_lookup *l)
 {
     struct pp_lookup_peer *last = NULL;
     for (size_t i = 0; i < l->n; i++) {
@@ -134,12 +135,25 @@ static bool extend(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
             last = &l->at[i];
         }
     }
+    return last;
+}
+
+/* Nothing is outstanding and the answer is short: its last member is asked for what follows.
+ * false: there is nothing more to be had. */
+static bool extend(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
+{
+    struct pp_lookup_peer *last = last_of_answer(l);
     struct pp_find find = {.k = l->k};
-    if (!last || last->extended || pp_id_equal(&last->peer.id, &agent->self.id) ||
-        !agent->ops->extend || !agent->ops->extend(l, &last->peer.id, &find.key)) {
+    if (!last || last->extended || !agent->ops->extend ||
+        !agent->ops->extend(l, &last->peer.id, &find.key)) {
         return false;
     }
     last->extended = true;
+    if (pp_id_equal(&last->peer.id, &agent->self.id)) {
+        agent->ops->extend_own(agent, now, l);
+        confirm(agent, now, l); /* comes here again at most: we are extended now */
+        return true;
+    }
     last->state = PP_ASK_SENT;
     ask_find(agent, now, l, last, FOR_MORE, &find);
     return true;
@@ -155,7 +169,9 @@ static void confirm(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
         if (!pp_lookup_counts(who)) {
             continue;
         }
-        if (who->state == PP_ASK_NEW && agent->ops->fresh(agent, now, &who->peer.id)) {
+        if (who->state == PP_ASK_NEW && !who->fresh &&
+            agent->ops->fresh(agent, now, &who->peer.id)) {
+            who->fresh = true;
             who->state = PP_ASK_ANSWERED;
         } else if (who->state == PP_ASK_NEW) {
             ask_ping(agent, now, l, who);
@@ -189,6 +205,31 @@ static void advance(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     }
 }
 
+/* Three datagrams may be lost while their peer lives: whom its neighbour has named is tried once
+ * more before the answer does without it. */
+static bool revive(struct pp_lookup_peer *who)
+{
+    if (!who->vouched || who->revived) {
+        return false;
+    }
+    who->revived = true;
+    who->state = PP_ASK_NEW;
+    return true;
+}
+
+/* One is given up: its neighbour in the answer, if taken unasked, shall say what it thinks. */
+static void ask_next(struct pp_lookup *l, const struct pp_lookup_peer *who)
+{
+    for (size_t i = (size_t)(who - l->at) + 1; i < l->n; i++) {
+        if (pp_lookup_counts(&l->at[i])) {
+            if (l->at[i].fresh && l->at[i].state == PP_ASK_ANSWERED) {
+                l->at[i].state = PP_ASK_NEW;
+            }
+            return;
+        }
+    }
+}
+
 /* A peer named by `teller`. vouched: by a member of the answer, so that even one which did not
  * answer before is tried once more. */
 static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, struct pp_lookup *l,
@@ -209,10 +250,10 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
         who->via = via;
         who->depth = depth < UINT8_MAX ? (uint8_t)(depth + 1) : depth;
         who->path = path;
-    } else if (vouched && who->state == PP_ASK_FAILED && who->revived == 0) {
-        who->revived++;
+    }
+    who->vouched = who->vouched || vouched;
+    if (who->state == PP_ASK_FAILED && revive(who)) {
         who->peer = *peer;
-        who->state = PP_ASK_NEW;
     }
     return who;
 }
@@ -302,7 +343,10 @@ static void on_answer(struct pp_agent *agent, pp_ns now, struct pp_answer *answe
     case PP_TIMEOUT:
         l->timeouts++;
         who->state = PP_ASK_FAILED;
-        agent->ops->dead(agent, now, answer->peer);
+        if (!revive(who)) {
+            ask_next(l, who);
+            agent->ops->dead(agent, now, answer->peer);
+        }
         break;
     default:
         who->state = PP_ASK_FAILED;

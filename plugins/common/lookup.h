@@ -34,7 +34,10 @@ struct pp_lookup_peer {
     uint8_t rank[PP_RANK_LEN];
     uint8_t extra[PP_EXTRA_MAX];
     uint16_t serial, via; /* via: serial of who referred us; 0: own table */
-    uint8_t state, depth, path, revived;
+    uint8_t state, depth, path;
+    bool vouched; /* a member of the answer, next to it, named it: not given up so soon */
+    bool revived;
+    bool fresh;    /* taken unasked, as heard lately */
     bool result;   /* named as part of the answer */
     bool inactive; /* answers, but is no active member */
     bool extended; /* asked for what follows it */
@@ -75,6 +78,8 @@ struct pp_lookup_ops {
                     const struct pp_peer *teller);
     /* The key whose closest follow `last` in the answer; false: nothing does. */
     bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
+    /* The same when it is ourselves: offers what follows from the own tables. */
+    void (*extend_own)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
     uint64_t (*spacing)(const struct pp_id *key, const struct pp_peer *peers, size_t n);
     void (*late)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);
     void (*dead)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);

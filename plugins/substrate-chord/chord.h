@@ -50,6 +50,7 @@ struct pp_substrate_node {
     struct pp_id admitted; /* who may come in just before us, until admitted_until */
     pp_ns admitted_until;
     pp_ns stabilise_at, last_stabilise, finger_at, nudge_at, retry_at, until;
+    pp_ns trouble_until; /* somebody died lately: others may have */
     uint16_t pinging;
     uint8_t finger_bit, back_steps, retries;
     uint8_t phase, state, told; /* enum chord_phase, enum pp_state */
@@ -79,8 +80,9 @@ void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
 /* An active member that spoke to us: into the tables where it belongs. tag: CHORD_LIST_* */
 void chord_learn(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void chord_forget(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
-void chord_late(struct pp_substrate_node *n, const struct pp_id *id);
-void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
+void chord_late(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
+/* A peer that used up its tries at this endpoint. */
+void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer);
 /* Told of a peer: pinged when it would find a place. */
 void chord_candidate(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
                      const struct pp_peer *teller, uint32_t tag);
@@ -147,7 +149,9 @@ void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *
 
 /* merge.c */
 void chord_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);
-/* Looks for our place in the ring that `via` is in (n = 0: through our own tables). */
+/* All successors are lost: whoever else we know is asked for our place. */
+void chord_rebuild(struct pp_substrate_node *n, pp_ns now);
+/* Looks for our place in the ring that `via` is in. */
 void chord_merge(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *via, size_t k);
 
 /* check.c */

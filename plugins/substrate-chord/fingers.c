@@ -103,11 +103,11 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct pp_page page;
     if (answer->code == PP_AGAIN) {
-        chord_late(n, &answer->peer->id);
+        chord_late(n, now, &answer->peer->id);
         return;
     }
     if (answer->code != PP_OK) {
-        chord_dead(n, now, &answer->peer->id);
+        chord_dead(n, now, answer->peer);
     } else if (pp_read_ping_reply(&answer->body, &page, 0) == PP_OK && page.n == 0) {
         next_finger(n, now, false);
         return;

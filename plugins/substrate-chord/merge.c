@@ -55,16 +55,28 @@ static void on_probed(struct pp_agent *a, pp_ns now, const struct pp_lookup *loo
 
 void chord_merge(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *via, size_t k)
 {
-    struct pp_peer own[2 * CHORD_REFER];
-    if (n->merging || n->phase != CHORD_MEMBER) {
-        return;
+    if (!n->merging && n->phase == CHORD_MEMBER) {
+        look_at(n, now, via, k, 1, on_probed);
     }
-    if (k == 0) { /* all successors are lost: whoever else we know */
-        k = pp_peerset_peers(&n->p, own, CHORD_REFER);
-        k += pp_peerset_peers(&n->f, own + k, CHORD_REFER);
-        via = own;
+}
+
+/* Until the look-up answers, the next clockwise of those we know is as good a successor as any:
+ * stabilisation steps back from it to the right one. */
+void chord_rebuild(struct pp_substrate_node *n, pp_ns now)
+{
+    struct pp_peer known[2 * CHORD_REFER];
+    size_t k = pp_peerset_peers(&n->p, known, CHORD_REFER);
+    k += pp_peerset_peers(&n->f, known + k, CHORD_REFER);
+    const struct pp_peer *next = n->f.n ? &n->f.at[0].peer : NULL;
+    const struct pp_peer *behind = n->p.n ? &n->p.at[n->p.n - 1].peer : NULL;
+    if (!next || (behind && pp_id_in(&behind->id, &n->a.self.id, &next->id))) {
+        next = behind;
     }
-    look_at(n, now, via, k, 1, on_probed);
+    chord_merge(n, now, known, k);
+    if (next) {
+        const struct pp_peer chosen = *next;
+        chord_learn(n, now, &chosen, CHORD_LIST_S);
+    }
 }
 
 static size_t strangers(const struct pp_substrate_node *n, const struct pp_peer *contacts, size_t k,
@@ -90,6 +102,8 @@ void chord_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *co
     }
     if (k == 0 && !n->client) {
         if (n->phase < CHORD_MEMBER) {
+            pp_peerset_free(&n->s); /* of a join that came to nothing */
+            pp_peerset_free(&n->p);
             chord_become_active(n, now);
         }
     } else if (n->phase == CHORD_MEMBER) {

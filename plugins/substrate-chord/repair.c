@@ -8,7 +8,8 @@
 #include "messages.h"
 
 #define GAP PP_SECOND /* between two rounds, however much happens */
-#define BACK_STEPS 3  /* predecessors found before we look our place up afresh */
+#define TROUBLE_PINGS 4
+#define BACK_STEPS 3 /* predecessors found before we look our place up afresh */
 
 void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
                      const struct pp_peer *to)
@@ -85,7 +86,7 @@ static void on_states(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct chord_states m;
     if (answer->code == PP_AGAIN) {
-        chord_late(n, &answer->peer->id);
+        chord_late(n, now, &answer->peer->id);
         return;
     }
     if (answer->code == PP_OK && chord_read_states(&answer->body, &m) == PP_OK) {
@@ -100,7 +101,7 @@ static void on_states(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
         }
         take_list(n, now, from, &m.page, answer->tag);
     } else if (answer->code == PP_TIMEOUT) {
-        chord_dead(n, now, &answer->peer->id);
+        chord_dead(n, now, answer->peer);
     }
     n->pinging--;
     chord_pump(n, now);
@@ -161,12 +162,12 @@ static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answe
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct chord_stabilised m;
     if (answer->code == PP_AGAIN) {
-        chord_late(n, &answer->peer->id);
+        chord_late(n, now, &answer->peer->id);
         return;
     }
     n->stabilising = false;
     if (answer->code != PP_OK) {
-        chord_dead(n, now, &answer->peer->id);
+        chord_dead(n, now, answer->peer);
         return;
     }
     const struct pp_peer from = answer->rx->from;
@@ -191,21 +192,38 @@ static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answe
     refill(n, now);
 }
 
+/* The entry of S and P that we have not heard for the longest and have not asked; NULL: none that
+ * old. */
+static const struct pp_entry *neglected(struct pp_substrate_node *n, pp_ns now, pp_ns age)
+{
+    const struct pp_entry *oldest = NULL;
+    for (size_t i = 0; i < (size_t)n->s.n + n->p.n; i++) {
+        const struct pp_entry *entry = i < n->s.n ? &n->s.at[i] : &n->p.at[i - n->s.n];
+        if (pp_entry_age(entry, now) > age &&
+            (!oldest || pp_entry_age(entry, now) > pp_entry_age(oldest, now)) &&
+            !pp_rpc_pending(&n->a, &entry->peer, PP_WIRE_PING)) {
+            oldest = entry;
+        }
+    }
+    return oldest;
+}
+
 /* rectify's other half: a predecessor that falls silent is asked; and so is, now and then, the one
- * of our lists that we have not heard for the longest. */
+ * of our lists that we have not heard for the longest. Once somebody has died more are asked:
+ * failures come together. */
 static void look_after(struct pp_substrate_node *n, pp_ns now)
 {
     pp_ns period = n->net->stabilise;
+    bool trouble = now < n->trouble_until;
     if (n->p.n > 0 && pp_entry_age(&n->p.at[0], now) > period + period / 2) {
         chord_ping(n, now, &n->p.at[0].peer, 0);
     }
-    int s = pp_peerset_oldest(&n->s, now), p = pp_peerset_oldest(&n->p, now);
-    const struct pp_entry *oldest = s >= 0 ? &n->s.at[s] : NULL;
-    if (p >= 0 && (!oldest || pp_entry_age(&n->p.at[p], now) > pp_entry_age(oldest, now))) {
-        oldest = &n->p.at[p];
-    }
-    if (oldest && pp_entry_age(oldest, now) > 8 * period) {
-        chord_ping(n, now, &oldest->peer, 0);
+    for (int i = 0; i < (trouble ? TROUBLE_PINGS : 1); i++) {
+        const struct pp_entry *entry = neglected(n, now, trouble ? 2 * period : 8 * period);
+        if (!entry) {
+            break;
+        }
+        chord_ping(n, now, &entry->peer, 0);
     }
 }
 
@@ -219,7 +237,7 @@ void chord_stabilise(struct pp_substrate_node *n, pp_ns now)
     }
     look_after(n, now);
     if (n->s.n == 0) {
-        chord_merge(n, now, NULL, 0);
+        chord_rebuild(n, now);
         return;
     }
     const struct pp_peer *s = &n->s.at[0].peer;
@@ -241,6 +259,9 @@ void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_
     const struct pp_id *id = &rx->from.id;
     if (!n->a.active || chord_read_stabilise(body, &m) != PP_OK) {
         return;
+    }
+    if (n->p.n == 0) { /* rectify: a lost predecessor is replaced by whoever follows us now */
+        chord_learn(n, now, &rx->from, CHORD_LIST_P);
     }
     bool first = n->p.n > 0 && pp_id_equal(&n->p.at[0].peer.id, id);
     bool told = n->p.n > 0 && !first && !(n->p.at[0].flags & PP_ENTRY_SUSPECT);

@@ -29,6 +29,7 @@ static size_t arc(const struct pp_substrate_node *n, const struct pp_peer **out)
 }
 
 #define ARC_MAX (2 * PP_K_MAX + 1)
+#define SPARE 8 /* peers named beyond k, in case some of the k are dead */
 
 bool chord_in_arc(const struct pp_substrate_node *n, const struct pp_id *key)
 {
@@ -98,8 +99,8 @@ void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
         return;
     }
     bool complete = chord_in_arc(n, &find.key);
-    size_t count =
-        complete ? chord_closest(n, &find.key, find.k, peers) : referrals(n, &find.key, peers);
+    size_t count = complete ? chord_closest(n, &find.key, find.k + SPARE, peers)
+                            : referrals(n, &find.key, peers);
     pp_agent_begin_reply(&n->a, &w, header);
     pp_write8(&w, complete);
     pp_write_page(&w, peers, count, find.from, NULL, 0);
@@ -115,8 +116,8 @@ void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
     if (pp_read_ping(body, &ping) != PP_OK) {
         return;
     }
-    bool nearer = ping.has_key && n->a.active && n->p.n > 0 &&
-                  !(n->p.at[0].flags & PP_ENTRY_SUSPECT) && !pp_id_equal(&ping.key, &n->a.self.id);
+    bool nearer =
+        ping.has_key && n->a.active && n->p.n > 0 && !pp_id_equal(&ping.key, &n->a.self.id);
     if (nearer) {
         struct pp_id ours = pp_id_sub(&n->a.self.id, &ping.key);
         struct pp_id its = pp_id_sub(&n->p.at[0].peer.id, &ping.key);
@@ -181,7 +182,7 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     struct pp_peer peers[ARC_MAX];
     bool complete = chord_in_arc(n, &l->key);
     if (complete) {
-        size_t count = chord_closest(n, &l->key, l->k, peers);
+        size_t count = chord_closest(n, &l->key, l->k + SPARE, peers);
         for (size_t i = 0; i < count; i++) {
             pp_lookup_seed(a, now, l, &peers[i], NULL, true);
         }
@@ -199,8 +200,8 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
 static bool fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
 {
     const struct pp_entry *entry = chord_entry(node_of(a), id);
-    return entry && !node_of(a)->client && !(entry->flags & PP_ENTRY_SUSPECT) &&
-           pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
+    return entry && !node_of(a)->client && now >= node_of(a)->trouble_until &&
+           !(entry->flags & PP_ENTRY_SUSPECT) && pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
 }
 
 static pp_ns rto(const struct pp_agent *a, const struct pp_id *id)
@@ -224,15 +225,22 @@ static bool extend(const struct pp_lookup *l, const struct pp_id *last, struct p
     return true;
 }
 
+static void extend_own(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
+{
+    const struct pp_substrate_node *n = node_of(a);
+    for (size_t i = 0; i < n->s.n; i++) {
+        pp_lookup_seed(a, now, l, &n->s.at[i].peer, NULL, true);
+    }
+}
+
 static void late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 {
-    (void)now;
-    chord_late((struct pp_substrate_node *)a, &peer->id);
+    chord_late((struct pp_substrate_node *)a, now, &peer->id);
 }
 
 static void dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 {
-    chord_dead((struct pp_substrate_node *)a, now, &peer->id);
+    chord_dead((struct pp_substrate_node *)a, now, peer);
 }
 
 const struct pp_lookup_ops chord_lookup_ops = {.root = true,
@@ -243,6 +251,7 @@ const struct pp_lookup_ops chord_lookup_ops = {.root = true,
                                                .rto = rto,
                                                .refused = refused,
                                                .extend = extend,
+                                               .extend_own = extend_own,
                                                .spacing = pp_ring_spacing,
                                                .late = late,
                                                .dead = dead};

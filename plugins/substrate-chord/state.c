@@ -69,6 +69,14 @@ void chord_set_state(struct pp_substrate_node *n, enum pp_state state)
     }
 }
 
+/* S as others see it has changed: our predecessor should know soon, but once for many changes. */
+static void nudge_soon(struct pp_substrate_node *n, pp_ns now)
+{
+    if (n->nudge_at == PP_NEVER && n->a.active) {
+        n->nudge_at = now + PP_SECOND / 4 + pp_random_below(&n->a.random, PP_SECOND / 2);
+    }
+}
+
 static void tables(struct pp_substrate_node *n, struct chord_table out[3])
 {
     out[0] = (struct chord_table){&n->s, chord_clockwise(n), n->net->r};
@@ -99,7 +107,7 @@ void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
     }
 }
 
-void chord_late(struct pp_substrate_node *n, const struct pp_id *id)
+void chord_late(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id)
 {
     struct chord_table t[3];
     tables(n, t);
@@ -107,6 +115,9 @@ void chord_late(struct pp_substrate_node *n, const struct pp_id *id)
         int at = pp_peerset_find(t[i].set, &t[i].order, id);
         if (at >= 0) {
             t[i].set->at[at].flags |= PP_ENTRY_SUSPECT;
+            if (t[i].set == &n->s) {
+                nudge_soon(n, now);
+            }
         }
     }
 }
@@ -145,7 +156,6 @@ static void new_successor(struct pp_substrate_node *n, pp_ns now, const struct p
     if (old) {
         chord_introduce(n, old, &n->s.at[0].peer);
     }
-    chord_finger_prune(n);
     chord_stabilise_soon(n, now);
 }
 
@@ -177,6 +187,10 @@ static void enter_tables(struct pp_substrate_node *n, pp_ns now, const struct pp
     bool p = enter(&t[1], &entry, wrapped || tag & CHORD_LIST_P);
     if (!n->a.active) {
         return;
+    }
+    if (s) {
+        nudge_soon(n, now);
+        chord_finger_prune(n);
     }
     if (s && first_is(&n->s, &peer->id)) {
         new_successor(n, now, had_s ? &old_s : NULL);
@@ -223,13 +237,14 @@ static void after_loss(struct pp_substrate_node *n, pp_ns now, bool successor, b
     if (n->phase != CHORD_MEMBER || n->client) {
         return;
     }
-    if (s && n->nudge_at == PP_NEVER) {
-        n->nudge_at = now + PP_SECOND / 4 + pp_random_below(&n->a.random, PP_SECOND / 2);
+    if (s) {
+        nudge_soon(n, now);
     }
     if (chord_lone(n) && n->f.n == 0) {
         chord_set_state(n, PP_ALONE);
     } else if (n->s.n == 0) {
-        chord_merge(n, now, NULL, 0);
+        chord_set_state(n, PP_DEGRADED);
+        chord_rebuild(n, now);
     } else if (successor || p) {
         chord_stabilise_soon(n, now);
     }
@@ -252,11 +267,14 @@ void chord_forget(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id
     }
 }
 
-void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id)
+void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer)
 {
-    if (!pp_id_is_zero(id)) {
-        pp_quarantine_add(&n->quarantine, id, now);
-        chord_forget(n, now, id);
+    const struct pp_entry *entry = chord_entry(n, &peer->id);
+    bool moved = entry && !pp_peer_same_endpoint(&entry->peer, peer);
+    if (!moved && !pp_id_is_zero(&peer->id)) {
+        pp_quarantine_add(&n->quarantine, &peer->id, now);
+        n->trouble_until = now + PP_MINUTE;
+        chord_forget(n, now, &peer->id);
     }
 }
 
@@ -278,12 +296,12 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct pp_id id = answer->peer->id;
     if (answer->code == PP_AGAIN) {
-        chord_late(n, &id);
+        chord_late(n, now, &id);
         return;
     }
     n->pinging--;
     if (answer->code != PP_OK) {
-        chord_dead(n, now, &id);
+        chord_dead(n, now, answer->peer);
     } else if (answer->rx->facts & PP_ID_PROVED && answer->header.flags & PP_WIRE_ACTIVE) {
         chord_learn(n, now, &answer->rx->from, answer->tag);
         if (answer->tag & CHORD_DISPUTE) {

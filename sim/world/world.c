@@ -186,9 +186,13 @@ void world_remember(struct member *m, const struct pp_peer *peer)
             return;
         }
     }
-    uint32_t i = m->n_remembered < REMEMBERED ? m->n_remembered++
-                                              : (uint32_t)pp_prng_below(&w->prng, REMEMBERED);
-    m->remembered[i] = *peer;
+    if (m->n_remembered < REMEMBERED) {
+        m->remembered[m->n_remembered++] = *peer;
+    } else if (pp_prng_below(&w->prng, REMEMBERED) == 0) {
+        /* A full memory changes slowly: an hour among one half's neighbours must not wipe out all
+         * that is known of the other half. */
+        m->remembered[pp_prng_below(&w->prng, REMEMBERED)] = *peer;
+    }
 }
 
 void pp_world_found(struct pp_world *w, size_t node)
