@@ -459,7 +459,10 @@ static void on_wake(struct pp_act *act)
         return;
     }
     int rc = load(send);
-    if (rc != PP_OK) {
+    if (send->drop) {
+        send->ending = true; /* even one that cannot be read */
+        clear(send);
+    } else if (rc != PP_OK) {
         send->failed = rc;
         snprintf(send->why, sizeof send->why, "cannot read the spooled message %s: %s", send->name,
                  pp_error_text(rc));
@@ -532,7 +535,7 @@ void pp_send_cancel(struct pp_send *send)
 void pp_send_drop(struct pp_send *send)
 {
     send->drop = true;
-    if (!send->ending) {
+    if (send->recipients && !send->ending) {
         send->ending = true;
         clear(send);
     }

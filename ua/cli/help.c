@@ -1,0 +1,107 @@
+/* The texts of --help: one for the program, one for each command, each with examples. */
+#include <cli/help.h>
+
+#include <string.h>
+
+static const struct text {
+    const char *command, *text;
+} texts[] = {
+    {"enrol",
+     "peerpost enrol [--certificate FILE]\n"
+     "  Makes your key and a request for a certificate (beside the key, NAME.csr.pem). Give the\n"
+     "  request to your authority; --certificate then takes what it answers.\n"
+     "Examples\n"
+     "  peerpost enrol\n"
+     "  peerpost enrol --certificate bob.cert.pem\n"},
+    {"publish",
+     "peerpost publish\n"
+     "  Makes your address known: stores your certificate on the k nodes responsible for it.\n"
+     "Examples\n"
+     "  peerpost publish\n"},
+    {"unpublish", "peerpost unpublish\n"
+                  "  Takes your certificate out of the network: nobody can write to you any more.\n"
+                  "Examples\n"
+                  "  peerpost unpublish\n"},
+    {"send",
+     "peerpost send [-t] [-i] [-f ADDRESS] [--wait] [--] [RECIPIENT...]\n"
+     "  Reads a message from standard input, keeps it safe, and sends it. Understands what mail\n"
+     "  programs give to sendmail.\n"
+     "  -t        recipients from To, Cc and Bcc\n"
+     "  -i        a line with a single dot does not end the message\n"
+     "  -f A      the sender, when the message has no From\n"
+     "  --wait    until all copies are stored\n"
+     "  A recipient whom neither To nor Cc names gets a blind copy of his own.\n"
+     "  Exit 0 as soon as the message is safe: `sent 5/5`, or `queued 2/5` when the rest is left\n"
+     "  to the next send, fetch or queue run; 67 when no recipient exists.\n"
+     "Examples\n"
+     "  peerpost send -t < letter.eml\n"
+     "  echo 'Subject: tea?' | peerpost send bob@uni.example\n"
+     "  mutt: set sendmail = \"peerpost send\"\n"},
+    {"queue",
+     "peerpost queue list [--json] | run | drop ID...\n"
+     "  Messages not yet on all their nodes: shows them, tries them all now, or gives one up.\n"
+     "Examples\n"
+     "  peerpost queue list\n"
+     "  peerpost queue run\n"
+     "  peerpost queue drop 3k5v7q\n"},
+    {"fetch",
+     "peerpost fetch [--headers-only] [--keep] [--json]\n"
+     "  Collects your mail into the Maildir and takes it off the nodes.\n"
+     "  --headers-only  learn what there is; bodies stay on the nodes for the next fetch\n"
+     "  --keep          deliver, but leave the bodies on the nodes\n"
+     "  Exit 75 when so many holders of the inbox did not answer that mail may be missing, or when\n"
+     "  no good copy of a message could be had; nothing is lost, fetch again later.\n"
+     "Examples\n"
+     "  peerpost fetch\n"
+     "  peerpost fetch --headers-only && peerpost list\n"},
+    {"list", "peerpost list [--json]\n"
+             "  Your mail: what is in the Maildir, and what only its header is known of.\n"
+             "Examples\n"
+             "  peerpost list\n"},
+    {"show", "peerpost show NUMBER | FILE\n"
+             "  A message in readable form, by its number in the list.\n"
+             "Examples\n"
+             "  peerpost show 3\n"},
+    {"lookup",
+     "peerpost lookup [--accept] [--json] ADDRESS\n"
+     "  Finds and checks a certificate. --accept takes a new key for an address known before.\n"
+     "Examples\n"
+     "  peerpost lookup bob@uni.example\n"},
+    {"sign",
+     "peerpost sign METHOD URL [--pragma VALUE] [--confirm VALUE]\n"
+     "  Prints the options with which curl makes a signed request to a node, quoted for a shell.\n"
+     "Examples\n"
+     "  eval curl -k --connect-to ::127.0.0.1:4743 $(peerpost sign --pragma read-inbox \\\n"
+     "    GET https://$NODE_ID.peerpost.alt/bob@uni.example)\n"},
+};
+
+static const char whole[] =
+    "peerpost - serverless e-mail\n"
+    "\n"
+    "  peerpost enrol               make your key and a request for a certificate\n"
+    "  peerpost publish             make your address known; unpublish takes it back\n"
+    "  peerpost send [-t] [TO...]   send the message on standard input\n"
+    "  peerpost fetch               collect your mail into the Maildir\n"
+    "  peerpost list, show          read it\n"
+    "  peerpost queue list|run|drop what is still on its way\n"
+    "  peerpost lookup ADDRESS      find somebody's certificate\n"
+    "  peerpost sign METHOD URL     sign a request for curl\n"
+    "\n"
+    "Options before the command\n"
+    "  --config FILE  the configuration (default: $PEERPOST_CONFIG, else\n"
+    "                 ~/.config/peerpost/config.yaml)\n"
+    "  --json         output for programs\n"
+    "  --version, --help; peerpost COMMAND --help shows examples\n"
+    "\n"
+    "Example\n"
+    "  peerpost send -t < letter.eml && peerpost fetch\n";
+
+const char *cli_help(const char *command)
+{
+    for (size_t i = 0; command && i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(texts[i].command, command) == 0) {
+            return texts[i].text;
+        }
+    }
+    return whole;
+}

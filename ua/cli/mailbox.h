@@ -1,0 +1,26 @@
+/*
+ * The user's mail as the commands show it: messages of the Maildir, and notifications whose bodies
+ * still wait on the nodes. In one order, numbered from 1.
+ */
+#ifndef PP_CLI_MAILBOX_H
+#define PP_CLI_MAILBOX_H
+
+#include <cli/session.h>
+
+struct letter {
+    char path[4096]; /* of the file; "" while its body waits */
+    char *from, *subject;
+    int64_t date; /* seconds */
+    bool seen, waiting;
+};
+
+struct mailbox {
+    struct letter *letters;
+    size_t n, cap;
+};
+
+/* Reads the Maildir, and the journal when no other process has it. ! PP_IO */
+int mailbox_read(struct mailbox *box, struct cli *cli, struct pp_error *error);
+void mailbox_finish(struct mailbox *box);
+
+#endif

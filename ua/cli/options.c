@@ -1,0 +1,80 @@
+/*
+ * The configuration of peerpost: every option with its default, bounds and one line of help. It
+ * must not know what the options do.
+ */
+#include <cli/cli.h>
+
+#include <cli/options.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NODE PP_SCOPE_NODE
+#define NETWORK PP_SCOPE_NETWORK
+
+static const struct pp_option options[] = {
+    {"user.address", PP_OPT_STRING, NULL, 0, 0, NODE, "your e-mail address"},
+    {"user.key", PP_OPT_STRING, "user.key.pem", 0, 0, NODE, "your private key, made by enrol"},
+    {"user.certificate", PP_OPT_STRING, "user.cert.pem", 0, 0, NODE,
+     "your certificate from the authority"},
+    {"user.state", PP_OPT_STRING, "state", 0, 0, NODE, "folder of spool and journal"},
+    {"user.maildir", PP_OPT_STRING, "Maildir", 0, 0, NODE, "where mail is delivered"},
+    {"network.name", PP_OPT_STRING, "peerpost", 0, 0, NETWORK, "the network's name"},
+    {"network.k", PP_OPT_INT, "5", 1, PP_K_MAX, NETWORK, "copies of everything"},
+    {"overlay.contacts", PP_OPT_LIST, "", 0, 0, NODE, "address:port (UDP) of nodes to begin with"},
+    {"net.bind", PP_OPT_STRING, "", 0, 0, NODE, "source address of all that is sent; empty: any"},
+    {"net.connections", PP_OPT_INT, "128", 1, 4096, NODE, "open sockets at once"},
+    {"substrate.plugin", PP_OPT_STRING, "chord", 0, 0, NODE,
+     "the network's substrate: its name or a file"},
+    {"trust.ca", PP_OPT_STRING, "", 0, 0, NODE, "the authority's certificate; empty: trust anyone"},
+    {"trust.crl", PP_OPT_STRING, "", 0, 0, NODE, "the authority's revocation list; empty: none"},
+    {"crl.require_fresh", PP_OPT_BOOL, "false", 0, 0, NODE,
+     "refuse everything while the list is out of date"},
+    {"http.tls", PP_OPT_BOOL, "true", 0, 0, NODE, "reach nodes by HTTPS"},
+    {"send.wait", PP_OPT_TIME, "10s", 0, INT64_MAX, NODE,
+     "how long send delivers before it leaves the rest to the queue"},
+    {"queue.max_age", PP_OPT_TIME, "5d", 0, INT64_MAX, NODE,
+     "a message older than that comes back as undeliverable"},
+    {"ops.store", PP_OPT_INT, "0", 0, PP_K_MAX, NODE, "peers that store a body; 0: k"},
+    {"ops.append", PP_OPT_INT, "0", 0, PP_K_MAX, NODE, "peers that get a notification; 0: k"},
+    {"ops.fetch", PP_OPT_INT, "1", 0, PP_K_MAX, NODE, "peers that a body is fetched from"},
+    {"ops.read_inbox", PP_OPT_INT, "0", 0, PP_K_MAX, NODE, "peers whose inbox is read; 0: k"},
+    {"ops.connections", PP_OPT_INT, "0", 0, 4 * PP_K_MAX, NODE,
+     "peers contacted at most for one operation; 0: 2k"},
+    {"deliver.keep_signed", PP_OPT_BOOL, "false", 0, 0, NODE,
+     "keep the signed form beside each message"},
+    {"log.file", PP_OPT_STRING, "-", 0, 0, NODE, "where the log goes; -: standard error"},
+    {"log.level", PP_OPT_STRING, "warn", 0, 0, NODE, "error, warn, info or debug"},
+    {"plugins.dir", PP_OPT_STRING, "", 0, 0, NODE, "folder of the plugins; empty: beside peerpost"},
+};
+
+const struct pp_schema cli_schema = {options, sizeof options / sizeof *options};
+
+/* --config, else $PEERPOST_CONFIG, else the user's configuration folder. */
+static const char *config_name(struct cli *cli)
+{
+    static char name[4096];
+    const char *from = getenv("PEERPOST_CONFIG");
+    if (cli->config_file || from) {
+        return cli->config_file ? cli->config_file : from;
+    }
+    const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (folder && *folder) {
+        snprintf(name, sizeof name, "%s/peerpost/config.yaml", folder);
+    } else {
+        snprintf(name, sizeof name, "%s/.config/peerpost/config.yaml", home ? home : "");
+    }
+    return name;
+}
+
+int cli_configure(struct cli *cli, struct pp_error *error)
+{
+    cli->config_file = config_name(cli);
+    if (access(cli->config_file, R_OK) != 0) {
+        return pp_fail(error, PP_CONFIG,
+                       "cannot read the configuration %s: name yours with --config FILE or "
+                       "$PEERPOST_CONFIG",
+                       cli->config_file);
+    }
+    return pp_config_load(&cli->config, cli->config_file, &cli_schema, 1, error);
+}

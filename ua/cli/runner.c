@@ -1,0 +1,151 @@
+/*
+ * Passes over the queue; see runner.h. It must not know why it runs.
+ */
+#include <cli/runner.h>
+
+#include <box/spool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PARALLEL 8
+
+struct runner_slot {
+    struct runner *runner;
+    struct pp_send *send;
+    char name[80];
+};
+
+static void fill(struct runner *r);
+
+static void done(void *ctx, int code, bool finished, const struct pp_job_progress *p,
+                 const char *why)
+{
+    struct runner_slot *slot = ctx;
+    struct runner *r = slot->runner;
+    struct runner_result result = {.code = code, .finished = finished, .progress = *p};
+    snprintf(result.name, sizeof result.name, "%s", slot->name);
+    snprintf(result.why, sizeof result.why, "%s", why);
+    slot->send = NULL;
+    r->active--;
+    if (r->first && strcmp(slot->name, r->first) == 0) {
+        r->last = result;
+        r->one_done = true;
+    }
+    if (r->told) {
+        r->told(r->ctx, &result);
+    }
+    fill(r);
+}
+
+static void changed(void *ctx, const struct pp_job_progress *p)
+{
+    struct runner_slot *slot = ctx;
+    if (slot->runner->first && strcmp(slot->name, slot->runner->first) == 0) {
+        cli_progress("sending %u/%u", p->copies, p->wanted);
+    }
+}
+
+static const struct pp_send_events events = {.changed = changed, .done = done};
+
+static void start(struct runner *r, const char *name)
+{
+    for (size_t i = 0; i < PARALLEL; i++) {
+        struct runner_slot *slot = &r->slots[i];
+        if (!slot->send) {
+            slot->runner = r;
+            snprintf(slot->name, sizeof slot->name, "%s", name);
+            slot->send = pp_send_start(session_mail(r->session), name, &events, slot);
+            r->active += slot->send != NULL;
+            return;
+        }
+    }
+}
+
+static void fill(struct runner *r)
+{
+    while (r->active < PARALLEL && r->next_name < r->n_names) {
+        start(r, r->names[r->next_name++]);
+    }
+    r->idle = !r->active;
+}
+
+static int add(struct runner *r, const char *name)
+{
+    char **grown = realloc(r->names, (r->n_names + 1) * sizeof *grown);
+    if (!grown) {
+        return PP_NOMEM;
+    }
+    r->names = grown;
+    grown[r->n_names] = strdup(name);
+    return grown[r->n_names] ? (r->n_names++, PP_OK) : PP_NOMEM;
+}
+
+struct due {
+    struct runner *runner;
+    bool force;
+};
+
+/* Objects of a message are NAME.0, NAME.1 ..; the message itself has no dot. */
+static int add_due(void *ctx, const char *name)
+{
+    struct due *d = ctx;
+    struct runner *r = d->runner;
+    if (strchr(name, '.') || strlen(name) >= 80 || (r->first && strcmp(name, r->first) == 0)) {
+        return 0;
+    }
+    struct pp_mail *mail = session_mail(r->session);
+    return d->force || pp_send_due(mail, name) <= pp_mail_seconds(mail) ? add(r, name) : 0;
+}
+
+void runner_start(struct runner *r, struct session *session, struct cli *cli, const char *first,
+                  bool only, bool force)
+{
+    r->session = session;
+    r->cli = cli;
+    r->first = first;
+    r->slots = calloc(PARALLEL, sizeof *r->slots);
+    struct due d = {r, force};
+    if (!r->slots) {
+        r->idle = true;
+        return;
+    }
+    if (first) {
+        add(r, first);
+    }
+    if (!only) {
+        pp_spool_each(session_spool(cli), add_due, &d);
+    }
+    fill(r);
+}
+
+void runner_drop(struct runner *r, struct session *session, struct cli *cli, const char *name)
+{
+    runner_start(r, session, cli, name, true, true);
+    if (r->slots && r->slots[0].send) {
+        pp_send_drop(r->slots[0].send);
+    }
+}
+
+void runner_stop(struct runner *r)
+{
+    for (size_t i = 0; r->slots && i < PARALLEL; i++) {
+        pp_send_cancel(r->slots[i].send);
+    }
+    for (size_t i = 0; i < r->n_names; i++) {
+        free(r->names[i]);
+    }
+    free(r->names);
+    free(r->slots);
+    *r = (struct runner){0};
+}
+
+bool runner_progress(const struct runner *r, struct pp_job_progress *p)
+{
+    for (size_t i = 0; r->slots && r->first && i < PARALLEL; i++) {
+        if (r->slots[i].send && strcmp(r->slots[i].name, r->first) == 0) {
+            pp_send_progress(r->slots[i].send, p);
+            return true;
+        }
+    }
+    return false;
+}

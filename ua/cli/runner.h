@@ -1,0 +1,44 @@
+/*
+ * The queue at work: passes over spooled messages, one after another is due, some at a time. Used
+ * by send, fetch and queue run; one process of a user at a time (the session).
+ */
+#ifndef PP_CLI_RUNNER_H
+#define PP_CLI_RUNNER_H
+
+#include <cli/session.h>
+#include <mail/send.h>
+
+struct runner_result {
+    char name[80];
+    int code;
+    bool finished;
+    struct pp_job_progress progress;
+    char why[300];
+};
+
+struct runner {
+    struct session *session;
+    struct cli *cli;
+    struct runner_slot *slots; /* passes under way */
+    char **names;              /* waiting for a slot */
+    size_t n_names, next_name;
+    unsigned active;
+    bool idle;     /* nothing waits, nothing runs */
+    bool one_done; /* the message named at start */
+    const char *first;
+    struct runner_result last;                                   /* of `first` */
+    void (*told)(void *ctx, const struct runner_result *result); /* each that ended; may be NULL */
+    void *ctx;
+};
+
+/* Begins with `first` (NULL: none), then all that are due (all there are when `force`; none when
+ * `only`). */
+void runner_start(struct runner *r, struct session *session, struct cli *cli, const char *first,
+                  bool only, bool force);
+/* Takes a message out of the queue. */
+void runner_drop(struct runner *r, struct session *session, struct cli *cli, const char *name);
+void runner_stop(struct runner *r);
+/* Progress of `first` now; false when it is not under way. */
+bool runner_progress(const struct runner *r, struct pp_job_progress *p);
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * peerpost send: the message is safe in the spool before anything else; then it is delivered in the
+ * foreground for send.wait. It must not know formats or nodes.
+ */
+#include <cli/cli.h>
+
+#include <cli/input.h>
+#include <cli/runner.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAUSE (2 * PP_SECOND) /* between passes of --wait */
+#define WAIT_FACTOR 12        /* --wait gives up after so many times send.wait */
+
+struct arguments {
+    struct input input;
+    bool wait, list, run;
+};
+
+/* Options of sendmail that mail programs give and that change nothing here. */
+static bool is_idle_option(const char *arg)
+{
+    static const char *const idle[] = {"-bm", "-v", "-m", "-n", "-U", "-G"};
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+        if (strcmp(arg, idle[i]) == 0) {
+            return true;
+        }
+    }
+    return arg[1] == 'o' && arg[2] != 'i';
+}
+
+/* "-X VALUE" or "-XVALUE"; NULL: another option. */
+static const char *letter_value(int argc, char **argv, int *i, char letter)
+{
+    const char *arg = argv[*i];
+    if (arg[0] != '-' || arg[1] != letter) {
+        return NULL;
+    }
+    return arg[2] ? arg + 2 : *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static bool is_ignored_value(int argc, char **argv, int *i)
+{
+    for (const char *p = "FBNVRhdDCOX"; *p; p++) {
+        if (letter_value(argc, argv, i, *p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Moves recipients to the front of argv; returns how many, negative: unknown option at argv[-n]. */
+static int parse(struct arguments *a, int argc, char **argv)
+{
+    int n = 0;
+    bool options = true;
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i], *value;
+        if (!options || arg[0] != '-') {
+            argv[n++] = argv[i];
+        } else if (strcmp(arg, "--") == 0) {
+            options = false;
+        } else if (strcmp(arg, "--wait") == 0) {
+            a->wait = true;
+        } else if (strcmp(arg, "-bp") == 0) {
+            a->list = true;
+        } else if (arg[1] == 'q') {
+            a->run = true;
+        } else if (strcmp(arg, "-oi") == 0 || strcmp(arg, "-i") == 0) {
+            a->input.ignore_dots = true;
+        } else if (strcmp(arg, "-t") == 0) {
+            a->input.from_header = true;
+        } else if (strcmp(arg, "-ti") == 0 || strcmp(arg, "-it") == 0) {
+            a->input.from_header = a->input.ignore_dots = true;
+        } else if ((value = letter_value(argc, argv, &i, 'f')) ||
+                   (value = letter_value(argc, argv, &i, 'r'))) {
+            a->input.sender = value;
+        } else if (!is_idle_option(arg) && !is_ignored_value(argc, argv, &i)) {
+            return -i;
+        }
+    }
+    return n;
+}
+
+/* --- delivery ------------------------------------------------------------------------------ */
+
+static void name_unknown(struct session *session, const char *name)
+{
+    struct pp_job job;
+    if (pp_send_recall(session_mail(session), name, &job) == PP_OK) {
+        for (size_t i = 0; i < job.n_recipients; i++) {
+            fprintf(stderr, "peerpost: %s\n", job.recipients[i].why);
+        }
+        pp_job_finish(&job);
+    }
+}
+
+/* Nobody of the recipients exists: the message comes out of the queue. */
+static int refuse(struct session *session, struct cli *cli, const char *name)
+{
+    struct runner drop = {0};
+    name_unknown(session, name);
+    runner_drop(&drop, session, cli, name);
+    session_run(session, &drop.one_done, 5 * PP_SECOND);
+    runner_stop(&drop);
+    return EX_NOUSER;
+}
+
+static bool all_unknown(const struct session *session, const char *name,
+                        const struct runner_result *r)
+{
+    struct pp_job job;
+    size_t n = 0;
+    if (pp_send_recall(session_mail((struct session *)session), name, &job) == PP_OK) {
+        n = job.n_recipients;
+        pp_job_finish(&job);
+    }
+    return n && r->progress.unknown == n;
+}
+
+static int say(const struct cli *cli, const struct pp_job_progress *p, const char *name,
+               const char *why)
+{
+    cli_progress("%s", "");
+    if (cli->json) {
+        printf("{\"id\":\"%s\",\"sent\":%s,\"copies\":%u,\"wanted\":%u}\n", name,
+               p->sent ? "true" : "false", p->copies, p->wanted);
+    } else {
+        printf("%s %u/%u\n", p->sent ? "sent" : "queued", p->copies, p->wanted);
+    }
+    if (!p->complete && why && *why) {
+        fprintf(stderr, "peerpost: %s%s\n", why,
+                p->sent ? " (the remaining copies follow)" : " (it stays in the queue)");
+    }
+    return EX_OK;
+}
+
+/* Passes over the message until it is complete or the time is over. */
+static int deliver(struct session *session, struct cli *cli, const char *name, bool wait)
+{
+    pp_ns left = (pp_ns)pp_config_number(cli->config, "send.wait");
+    struct pp_mail *mail = session_mail(session);
+    left = wait ? left * WAIT_FACTOR : left;
+    pp_ns until = pp_mail_now(mail).mono + left;
+    struct pp_job_progress p = {.wanted = pp_mail_is(mail)->k};
+    char why[300] = "";
+    for (bool over = false; !over;) {
+        struct runner r = {0};
+        pp_ns now = pp_mail_now(mail).mono;
+        runner_start(&r, session, cli, name, wait, false);
+        if (session_run(session, &r.one_done, until > now ? until - now : 0)) {
+            p = r.last.progress;
+            snprintf(why, sizeof why, "%s", r.last.why);
+            over = !wait || p.complete || r.last.code != PP_OK;
+            if (!r.last.finished && all_unknown(session, name, &r.last)) {
+                runner_stop(&r);
+                return refuse(session, cli, name);
+            }
+        } else {
+            runner_progress(&r, &p);
+            snprintf(why, sizeof why, "%s",
+                     session_trouble(session) ? session_trouble(session)
+                                              : "not all nodes answered in time");
+            over = true;
+        }
+        runner_stop(&r);
+        if (!over) {
+            bool never = false;
+            session_run(session, &never, PAUSE);
+        }
+    }
+    return say(cli, &p, name, why);
+}
+
+int cli_send(struct cli *cli, int argc, char **argv)
+{
+    struct arguments a = {.input = {.fd = STDIN_FILENO}};
+    struct pp_error error = {0};
+    struct session *session = NULL;
+    struct identity who = {0};
+    char name[80];
+    int n = parse(&a, argc, argv);
+    if (n < 0) {
+        return cli_usage(cli, "unknown option %s", argv[-n]);
+    }
+    if (a.list || a.run) {
+        char *queue[] = {(char[]){"queue"}, a.list ? (char[]){"list"} : (char[]){"run"}, NULL};
+        return cli_queue(cli, 2, queue);
+    }
+    a.input.recipients = argv;
+    a.input.n_recipients = n;
+    if (!n && !a.input.from_header) {
+        return cli_usage(cli, "no recipient: name one, or use -t");
+    }
+    int rc = identity_open(&who, cli, &error); /* before the spool: it could never be sent */
+    identity_finish(&who);
+    rc = rc == PP_OK ? input_spool(cli, &a.input, name, &error) : rc;
+    if (rc != PP_OK) {
+        return cli_fail(&error);
+    }
+    rc = session_open(&session, cli, (pp_ns)pp_config_number(cli->config, "send.wait"), &error);
+    if (rc != PP_OK) {
+        struct pp_job_progress p = {.wanted = (unsigned)pp_config_number(cli->config, "network.k")};
+        return say(cli, &p, name, error.text);
+    }
+    int code = deliver(session, cli, name, a.wait);
+    session_close(session);
+    return code;
+}

@@ -1,0 +1,294 @@
+/*
+ * A user at work; see session.h. It must not know what is done in the session.
+ */
+#include <cli/session.h>
+
+#include <base/address.h>
+#include <box/files.h>
+#include <box/maildir.h>
+#include <config/loader.h>
+#include <limits.h>
+#include <mail/read.h>
+#include <mail/send.h>
+#include <net_live.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONTACTS_MAX 256
+
+struct session {
+    struct identity who;
+    struct pp_loop *loop;
+    struct pp_loaded *loaded;
+    struct pp_net_impl *net;
+    struct pp_mail *mail;
+};
+
+/* A name in the state folder; kept for the process's life. */
+static const char *in_state(struct cli *cli, char out[PATH_MAX], const char *name)
+{
+    snprintf(out, PATH_MAX, "%s/%s", pp_config_path(cli->config, "user.state"), name);
+    return out;
+}
+
+const char *session_spool(struct cli *cli)
+{
+    static char path[PATH_MAX];
+    return in_state(cli, path, "spool");
+}
+
+const char *session_maildir(struct cli *cli)
+{
+    return pp_config_path(cli->config, "user.maildir");
+}
+
+/* A path option that may be empty. */
+static const char *optional_path(struct cli *cli, const char *name)
+{
+    return *pp_config_text(cli->config, name) ? pp_config_path(cli->config, name) : NULL;
+}
+
+static const char *optional_text(struct cli *cli, const char *name)
+{
+    const char *text = pp_config_text(cli->config, name);
+    return *text ? text : NULL;
+}
+
+/* --- identity ------------------------------------------------------------------------------ */
+
+void identity_finish(struct identity *who)
+{
+    pp_buf_free(&who->address);
+    pp_certificate_free(who->certificate);
+    EVP_PKEY_free(who->key);
+    pp_authority_free(who->authority);
+    *who = (struct identity){0};
+}
+
+static int load_certificate(struct identity *who, struct cli *cli, struct pp_error *error)
+{
+    const char *file = pp_config_path(cli->config, "user.certificate");
+    if (access(file, F_OK) != 0) {
+        return pp_fail(error, PP_DENIED,
+                       "you are not enrolled yet: there is no certificate in %s (run peerpost "
+                       "enrol, give the request to your authority)",
+                       file);
+    }
+    int rc = pp_certificate_load(&who->certificate, file, error);
+    if (rc == PP_OK && !pp_certificate_has_address(who->certificate, pp_buf_bytes(&who->address))) {
+        return pp_fail(error, PP_DENIED, "%s is not for %s (user.address)", file,
+                       (const char *)who->address.data);
+    }
+    return rc;
+}
+
+/* Warns when the own certificate is bad or soon to be; goes on: others decide. */
+static void check_certificate(const struct identity *who)
+{
+    pp_ns now = (pp_ns)time(NULL) * PP_SECOND;
+    int rc = pp_authority_check(who->authority, who->certificate, PP_CERT_ADDRESS, now);
+    if (rc != PP_OK && now > who->certificate->not_before) {
+        fprintf(stderr, "peerpost: your certificate is %s: ask your authority for a new one\n",
+                pp_error_text(rc));
+    } else if (who->certificate->not_after < now + 30 * PP_DAY) {
+        fprintf(stderr, "peerpost: your certificate ends in %llu days: renew it in time\n",
+                (unsigned long long)((who->certificate->not_after - now) / PP_DAY));
+    }
+}
+
+int identity_open(struct identity *who, struct cli *cli, struct pp_error *error)
+{
+    const char *address = pp_config_text(cli->config, "user.address");
+    *who = (struct identity){0};
+    int rc = pp_address_normal(&who->address, pp_str(address));
+    if (rc != PP_OK) {
+        rc = pp_config_fail(cli->config, "user.address", error, "%s is no e-mail address", address);
+    }
+    rc = rc == PP_OK ? load_certificate(who, cli, error) : rc;
+    rc = rc == PP_OK ? pp_key_load(&who->key, pp_config_path(cli->config, "user.key"),
+                                   getenv("PEERPOST_PASSPHRASE"), error)
+                     : rc;
+    rc = rc == PP_OK ? pp_authority_load(&who->authority, optional_path(cli, "trust.ca"),
+                                         optional_path(cli, "trust.crl"),
+                                         pp_config_flag(cli->config, "crl.require_fresh"), error)
+                     : rc;
+    if (rc != PP_OK) {
+        identity_finish(who);
+    }
+    return rc;
+}
+
+/* --- the session --------------------------------------------------------------------------- */
+
+static int make_folders(struct cli *cli, struct pp_error *error)
+{
+    static const char *const names[] = {"spool", "blobs", "quarantine"};
+    char path[PATH_MAX];
+    int rc = pp_maildir_make(session_maildir(cli), error);
+    for (size_t i = 0; rc == PP_OK && i < sizeof names / sizeof *names; i++) {
+        rc = pp_box_make_folder(in_state(cli, path, names[i]), error);
+    }
+    return rc;
+}
+
+static size_t contacts(struct cli *cli, const char *out[CONTACTS_MAX])
+{
+    size_t n = 0;
+    for (const char *c; n < CONTACTS_MAX; n++) {
+        c = pp_config_item(cli->config, "overlay.contacts", n);
+        if (!c) {
+            break;
+        }
+        out[n] = c;
+    }
+    return n;
+}
+
+static int load_plugin(struct session *s, struct cli *cli, struct pp_overlay_options *o,
+                       struct pp_error *error)
+{
+    int rc = pp_load_substrate(&s->loaded, &o->plugin, optional_path(cli, "plugins.dir"),
+                               pp_config_text(cli->config, "substrate.plugin"), error);
+    return rc == PP_OK ? pp_config_plugin(cli->config, "substrate", &o->plugin->plugin,
+                                          &o->plugin_options, error)
+                       : rc;
+}
+
+/* Opens the live network; waits for another process of the user that holds the journal. */
+static int open_net(struct session *s, const struct pp_net_live_options *o, pp_ns patience,
+                    struct pp_error *error)
+{
+    const struct timespec pause = {0, 50000000};
+    for (pp_ns waited = 0;; waited += 50 * PP_MS) {
+        int rc = pp_net_live_open(&s->net, s->loop, o, error);
+        if (rc != PP_BUSY || waited >= patience) {
+            return rc;
+        }
+        cli_progress("waiting for another peerpost of yours");
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int connect_net(struct session *s, struct cli *cli, pp_ns patience, struct pp_error *error)
+{
+    char peers[PATH_MAX], journal[PATH_MAX], tickets[PATH_MAX], spool[PATH_MAX];
+    char quarantine[PATH_MAX], blobs[PATH_MAX];
+    const char *list[CONTACTS_MAX];
+    struct pp_net_live_options o = {
+        .overlay = {.network_name = pp_config_text(cli->config, "network.name"),
+                    .k = (unsigned)pp_config_number(cli->config, "network.k"),
+                    .contacts = list,
+                    .n_contacts = contacts(cli, list),
+                    .peers_file = in_state(cli, peers, "peers")},
+        .authority = s->who.authority,
+        .bind = optional_text(cli, "net.bind"),
+        .connections = (unsigned)pp_config_number(cli->config, "net.connections"),
+        .tls = pp_config_flag(cli->config, "http.tls"),
+        .ticket_file = in_state(cli, tickets, "tickets"),
+        .journal = in_state(cli, journal, "journal"),
+        .spool = in_state(cli, spool, "spool"),
+        .quarantine = in_state(cli, quarantine, "quarantine"),
+        .blobs = in_state(cli, blobs, "blobs"),
+        .maildir = session_maildir(cli),
+    };
+    int rc = load_plugin(s, cli, &o.overlay, error);
+    return rc == PP_OK ? open_net(s, &o, patience, error) : rc;
+}
+
+static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
+{
+    struct pp_mail_options o;
+    pp_mail_options_default(&o);
+    o.net = pp_net_live_mailnet(s->net);
+    o.address = pp_buf_bytes(&s->who.address);
+    o.certificates = &s->who.certificate;
+    o.keys = &s->who.key;
+    o.n_keys = 1;
+    o.authority = s->who.authority;
+    o.k = (unsigned)pp_config_number(cli->config, "network.k");
+    o.ops_store = (unsigned)pp_config_number(cli->config, "ops.store");
+    o.ops_append = (unsigned)pp_config_number(cli->config, "ops.append");
+    o.ops_fetch = (unsigned)pp_config_number(cli->config, "ops.fetch");
+    o.ops_read_inbox = (unsigned)pp_config_number(cli->config, "ops.read_inbox");
+    o.ops_connections = (unsigned)pp_config_number(cli->config, "ops.connections");
+    o.max_age = (pp_ns)pp_config_number(cli->config, "queue.max_age");
+    o.keep_signed = pp_config_flag(cli->config, "deliver.keep_signed");
+    s->mail = pp_mail_create(&o);
+    if (!s->mail) {
+        return pp_fail(error, PP_NOMEM, "out of memory");
+    }
+    pp_send_sweep(s->mail);
+    pp_read_sweep(s->mail);
+    return PP_OK;
+}
+
+int session_open(struct session **out, struct cli *cli, pp_ns patience, struct pp_error *error)
+{
+    struct session *s = calloc(1, sizeof *s);
+    int rc = s ? identity_open(&s->who, cli, error) : pp_fail(error, PP_NOMEM, "out of memory");
+    if (rc == PP_OK) {
+        check_certificate(&s->who);
+        s->loop = pp_loop_create();
+        rc = s->loop ? PP_OK : pp_fail(error, PP_NOMEM, "cannot make an event loop");
+    }
+    rc = rc == PP_OK ? make_folders(cli, error) : rc;
+    rc = rc == PP_OK ? connect_net(s, cli, patience, error) : rc;
+    rc = rc == PP_OK ? make_mail(s, cli, error) : rc;
+    if (rc != PP_OK) {
+        session_close(s);
+        return rc;
+    }
+    *out = s;
+    return PP_OK;
+}
+
+void session_close(struct session *s)
+{
+    if (!s) {
+        return;
+    }
+    pp_mail_destroy(s->mail);
+    if (s->net) {
+        pp_net_live_close(s->net);
+    }
+    if (s->loop) {
+        pp_loop_destroy(s->loop);
+    }
+    if (s->loaded) {
+        pp_unload(s->loaded);
+    }
+    identity_finish(&s->who);
+    free(s);
+}
+
+struct pp_mail *session_mail(struct session *s)
+{
+    return s->mail;
+}
+
+static void on_time(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+bool session_run(struct session *s, const bool *flag, pp_ns time)
+{
+    bool over = false;
+    struct pp_timer *timer = pp_timer_create(s->loop, on_time, &over);
+    if (timer && time != PP_NEVER) {
+        pp_timer_set(timer, pp_loop_now(s->loop).mono + time);
+    }
+    while (!*flag && !over) {
+        pp_loop_turn(s->loop, true);
+    }
+    pp_timer_destroy(timer);
+    return *flag;
+}
+
+const char *session_trouble(struct session *s)
+{
+    return pp_overlay_mismatch(pp_net_live_overlay(s->net));
+}
