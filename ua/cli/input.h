@@ -18,7 +18,8 @@ struct input {
     int fd;
 };
 
-/* name: the spooled file's. ! PP_MALFORMED (an address, no recipient), PP_TOO_BIG, PP_FULL, PP_IO */
+/* name: the spooled file's. ! PP_MALFORMED (an address, no recipient), PP_TOO_BIG, PP_FULL, PP_IO
+ */
 int input_spool(struct cli *cli, const struct input *input, char name[80], struct pp_error *error);
 
 #endif
