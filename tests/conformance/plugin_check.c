@@ -14,7 +14,9 @@
 
 struct arguments {
     struct store_suite suite;
-    struct pp_buf yaml; /* what --set gave */
+    struct pp_buf yaml;          /* what --set gave */
+    struct pp_config *config[2]; /* the values live in them */
+    size_t configs;
     bool worker;
 };
 
@@ -42,7 +44,7 @@ static const union pp_value *values_of(struct arguments *a, const struct pp_plug
         {"store.plugin", PP_OPT_STRING, "", 0, 0, PP_SCOPE_NODE, "the plugin under test"}};
     const struct pp_schema schema = {none, 1};
     const union pp_value *values = NULL;
-    struct pp_config *config;
+    struct pp_config *config = NULL;
     struct pp_error error = {0};
     struct pp_buf yaml = {0};
     pp_buf_printf(&yaml, "store:\n  plugin: \"%s\"\n  \"%s\":\n", plugin->name, plugin->name);
@@ -60,7 +62,10 @@ static const union pp_value *values_of(struct arguments *a, const struct pp_plug
     if (err) {
         fprintf(stderr, "%s\n", error.text);
     }
-    return err ? NULL : values; /* the configuration lives as long as the process */
+    if (config) {
+        a->config[a->configs++] = config;
+    }
+    return err ? NULL : values;
 }
 
 static bool has_capacity(const struct pp_plugin *plugin)
@@ -174,6 +179,22 @@ static void remove_scratch(const struct store_suite *s)
     }
 }
 
+static int run_suite(struct store_suite *s)
+{
+    find_helpers(s);
+    int made = make_scratch(s);
+    if (made > 1) {
+        return made;
+    }
+    fprintf(s->out, "%s: store %s %s, seed %llu\n", s->file, s->p->plugin.name,
+            s->p->plugin.version, (unsigned long long)s->seed);
+    unsigned failed = store_suite_run(s);
+    if (made) {
+        remove_scratch(s);
+    }
+    return failed ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = {.suite = {.seed = 1, .out = stdout}};
@@ -200,20 +221,12 @@ int main(int argc, char **argv)
     if (!s->values || (capacity && !s->tight)) {
         return 64;
     }
-    if (a.worker) {
-        return store_suite_worker(s, argc - optind - 1, argv + optind + 1);
+    int status =
+        a.worker ? store_suite_worker(s, argc - optind - 1, argv + optind + 1) : run_suite(s);
+    while (a.configs > 0) {
+        pp_config_free(a.config[--a.configs]);
     }
-    find_helpers(s);
-    int made = make_scratch(s);
-    if (made > 1) {
-        return made;
-    }
-    fprintf(s->out, "%s: store %s %s, seed %llu\n", file, s->p->plugin.name, s->p->plugin.version,
-            (unsigned long long)s->seed);
-    unsigned failed = store_suite_run(s);
-    if (made) {
-        remove_scratch(s);
-    }
+    pp_buf_free(&a.yaml);
     pp_unload(loaded);
-    return failed ? 1 : 0;
+    return status;
 }
