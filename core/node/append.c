@@ -126,7 +126,7 @@ static void append_submit(struct node_exchange *x, struct pp_now now);
 static void append_answer(struct node_exchange *x, struct append_state *s)
 {
     if (s->outcome == APPEND_NEW) {
-        node_crash(x->node, "append-committed");
+        node_crash(x->node, "node-append-committed");
         node_answer_empty(x, 202);
     } else if (s->outcome == APPEND_KNOWN) {
         node_answer_empty(x, 200);

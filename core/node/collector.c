@@ -10,6 +10,7 @@
  */
 #include <node/internal.h>
 
+#include <base/crash.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -145,7 +146,7 @@ static bool collector_judges(struct node_collector *c, const struct pp_listed *l
         c->kept++;
         c->node->counts.kept_due++;
     }
-    return covers == PP_COVERS_NO;
+    return covers == PP_COVERS_NO || (c->pressing && pp_mutant("node-collect-due"));
 }
 
 static struct victim victim_of(const struct pp_listed *l, enum reason reason)
@@ -255,14 +256,14 @@ static void removal_done(struct node_op *op, struct pp_now now, int status)
         }
     }
     r->n = 0;
-    node_crash(c->node, "collect-committed");
+    node_crash(c->node, "node-collect-committed");
     collector_serve(c, now, false);
 }
 
 static void collector_remove(struct node_collector *c)
 {
     struct removal *r = &c->removal;
-    node_crash(c->node, "collect-chosen");
+    node_crash(c->node, "node-collect-chosen");
     r->wall = c->now_wall;
     r->op = (struct node_op){.op = {.apply = removal_apply, .weight = 512 * (size_t)r->n},
                              .done = removal_done,

@@ -91,7 +91,7 @@ static void delete_done(struct node_op *op, struct pp_now now, int status)
     if (status != PP_OK) {
         node_refuse_code(x, status);
     } else if (s->outcome == PP_OK) {
-        node_crash(x->node, "delete-committed");
+        node_crash(x->node, "node-delete-committed");
         node_answer_empty(x, 204);
     } else {
         node_refuse_object(x, PP_NOT_FOUND);

@@ -5,6 +5,7 @@
  */
 #include <node/internal.h>
 
+#include <base/crash.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,6 +136,9 @@ void node_submit(struct node_exchange *x, struct node_op *op, struct pp_now now)
     x->out++;
     op->owner = x;
     node_submit_own(x->node, op);
+    if (pp_mutant("node-answer-early") && x->r->primitive == PP_APPEND_INBOX) {
+        node_answer_empty(x, 202); /* before the commit: what a kill then takes was acknowledged */
+    }
     write_stamps(x->node); /* they ride in the same batch */
 }
 

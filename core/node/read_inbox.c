@@ -9,6 +9,7 @@
  */
 #include <node/internal.h>
 
+#include <base/crash.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,7 +192,7 @@ static void confirm_done(struct node_op *op, struct pp_now now, int status)
     if (status != PP_OK) {
         node_refuse_code(x, status);
     } else if (!x->dropped) {
-        node_crash(x->node, "confirm-committed");
+        node_crash(x->node, "node-confirm-committed");
         read_answer(x, now);
     }
     node_settle(x);
@@ -221,6 +222,15 @@ static void read_confirm(struct node_exchange *x, struct pp_now now)
     node_submit(x, &s->op, now);
 }
 
+/* A mutant: what is read is gone, confirmed or not; a reader's death then loses it. */
+static void read_removing(struct node_exchange *x, struct pp_now now)
+{
+    x->r->has_confirm = true;
+    memcpy(x->r->confirm.epoch, x->node->epoch, sizeof x->node->epoch);
+    x->r->confirm.seq = read_last_seq(x->node);
+    read_confirm(x, now);
+}
+
 static void read_verified(struct node_exchange *x, struct pp_now now, int code)
 {
     if (!node_check_passed(x, code, now)) {
@@ -235,6 +245,8 @@ static void read_verified(struct node_exchange *x, struct pp_now now, int code)
     }
     if (x->r->has_confirm) {
         read_confirm(x, now);
+    } else if (pp_mutant("node-read-removes")) {
+        read_removing(x, now);
     } else {
         read_answer(x, now);
     }

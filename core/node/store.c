@@ -297,7 +297,7 @@ static void store_answer(struct node_exchange *x, struct store_state *s, struct 
     switch (s->naming.outcome) {
     case NODE_CREATED:
         node_day_charge(who, s->naming.head.size, now.mono);
-        node_crash(x->node, "store-committed");
+        node_crash(x->node, "node-store-committed");
         node_answer_empty(x, 201);
         break;
     case NODE_UNITED:

@@ -176,7 +176,7 @@ static void test_a_slow_reader_gets_every_octet(void)
         fake_begin(q);
         fake_end(q);
         fake_verify(&f);
-        CU_ASSERT_EQUAL(q->status, 200);
+        CHECK_FATAL(q->status == 200);
         while (!q->released) {
             q->room = room;
             pp_node_pull(f.node, &q->r, f.now);
