@@ -120,6 +120,10 @@ endfunction()
 # program; else (and in every test run) a replay of tests/fuzz/corpus/<CORPUS> with a fixed number of
 # seeded mutations of each file.
 option(PEERPOST_FUZZ "Build fuzz targets against libFuzzer (clang)" OFF)
+if(PEERPOST_FUZZ)
+  # Every library counts what it covers, or the fuzzer is blind in it.
+  target_compile_options(peerpost_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 function(peerpost_fuzz name)
   cmake_parse_arguments(A "" "CORPUS" "SOURCES;LIBS" ${ARGN})
   set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${A_CORPUS})
