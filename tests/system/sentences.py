@@ -67,6 +67,7 @@ def agent_failures(lab):
     config = os.path.join(lab.dir, "users", ALICE, "config.yaml")
     lost = os.path.join(lab.dir, "users", ALICE, "lost.yaml")
     text = re.sub(r"127\.1\.(\d+)\.(\d+):\d+", r"127.1.\1.\2:9", open(config).read())
+    text = re.sub(r"^(\s*)state: .*$", r"\1state: fresh", text, flags=re.M)  # no saved peers either
     with open(lost, "w") as f:
         f.write(text)
     done = subprocess.run([program("peerpost"), "--config", lost, "lookup", BOB], capture_output=True, timeout=60)
@@ -75,6 +76,21 @@ def agent_failures(lab):
     says("fetch without a node", done, 75, "reach|answer|contact")
     done = subprocess.run([program("peerpost"), "--config", lost, "send", "-t"], input=MAIL, capture_output=True, timeout=60)
     says("send without a node", done, 0, "queued")
+
+
+def expired(lab):
+    """A sender whose certificate has run out, and a recipient whose certificate has."""
+    folder = os.path.join(lab.dir, "users", ALICE)
+    prefix = os.path.join(lab.dir, "users", "old")
+    made = subprocess.run([program("peerpost-ca"), "issue", "--dir", os.path.join(lab.dir, "ca"), "--out", prefix,
+                           "--not-before", "-7200", "--not-after", "-3600", ALICE], capture_output=True)
+    says("issue a certificate of yesterday", made, 0)
+    old = os.path.join(folder, "old.yaml")
+    edited(os.path.join(folder, "config.yaml"), old, (r"^(\s*)key: .*$", rf"\1key: {prefix}.key.pem"),
+           (r"^(\s*)certificate: .*$", rf"\1certificate: {prefix}.cert.pem"), (r"^(\s*)state: .*$", r"\1state: old"))
+    for command in ("publish", "fetch"):
+        done = subprocess.run([program("peerpost"), "--config", old, command], capture_output=True, timeout=60)
+        says(f"{command} with an expired certificate", done, (65, 69, 75, 77, 78), "expired|ran out|valid")
 
 
 def clock(lab):
@@ -102,6 +118,7 @@ def main():
         agent_failures(lab)
         lab.agent(ALICE, "queue", "run", expect=None)
         lab.agent(BOB, "fetch")
+        expired(lab)
         clock(lab)
 
 
