@@ -132,6 +132,49 @@ static int on_certificate(X509_STORE_CTX *store, void *ctx)
     return err == 0;
 }
 
+/* "<40 hex>.peerpost.alt" of the connection: it may serve others than the call that opened it. */
+static bool node_of(const SSL *ssl, struct pp_id *id)
+{
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    return host && strlen(host) > 2 * PP_ID_LEN &&
+           pp_unhex(id->b, PP_ID_LEN, pp_bytes(host, 2 * PP_ID_LEN)) == 0;
+}
+
+static int on_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    struct pp_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct pp_id id;
+    if (node_of(ssl, &id)) {
+        pp_tickets_put(client->tickets, &id, session);
+    }
+    return 0; /* the session stays OpenSSL's */
+}
+
+/* libcurl makes the connection's SSL itself; this is the moment before its first message. */
+static void on_handshake(const SSL *ssl, int where, int unused)
+{
+    struct pp_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct pp_id id;
+    (void)unused;
+    if (where != SSL_CB_HANDSHAKE_START || SSL_get_session(ssl) || !node_of(ssl, &id)) {
+        return;
+    }
+    SSL_SESSION *session = pp_tickets_take(client->tickets, &id, pp_loop_now(client->loop).wall);
+    if (session) {
+        SSL_set_session((SSL *)(uintptr_t)ssl, session);
+        SSL_SESSION_free(session);
+    }
+}
+
+static void use_tickets(SSL_CTX *ctx, struct pp_client *client)
+{
+    SSL_CTX_set_app_data(ctx, client);
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_ticket);
+    SSL_CTX_set_info_callback(ctx, on_handshake);
+}
+
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *ctx)
 {
     struct pp_call *call = ctx;
@@ -139,6 +182,7 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *ctx)
     (void)easy;
     SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, call);
+    use_tickets(ssl_ctx, call->client);
     if (o->certificate && o->key &&
         (SSL_CTX_use_certificate(ssl_ctx, o->certificate) != 1 ||
          SSL_CTX_use_PrivateKey(ssl_ctx, o->key) != 1)) {

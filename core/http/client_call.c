@@ -340,7 +340,9 @@ static bool set_up(struct pp_client *c, const struct pp_client_options *o)
     c->bind = o->bind ? strdup(bind) : NULL;
     c->proxy = o->proxy ? strdup(o->proxy) : NULL;
     c->kick = pp_timer_create(c->loop, on_kick, c);
-    return c->kick && (!o->bind || c->bind) && (!o->proxy || c->proxy) && !pp_curl_open(c);
+    c->tickets = pp_tickets_open(o->ticket_file, pp_loop_now(c->loop).wall);
+    return c->kick && c->tickets && (!o->bind || c->bind) && (!o->proxy || c->proxy) &&
+           !pp_curl_open(c);
 }
 
 int pp_client_create(struct pp_client **client, struct pp_loop *loop,
@@ -387,6 +389,7 @@ void pp_client_destroy(struct pp_client *c)
         free(lane);
     }
     pp_curl_close(c);
+    pp_tickets_close(c->tickets, pp_loop_now(c->loop).wall);
     pp_timer_destroy(c->kick);
     free(c->bind);
     free(c->proxy);

@@ -6,6 +6,7 @@
 #define PP_HTTP_CLIENT_PRIVATE_H
 
 #include <http/client.h>
+#include <http/client_tickets.h>
 #include <uthash.h>
 
 #define PP_CALL_TEXT 256 /* libcurl's CURL_ERROR_SIZE */
@@ -54,6 +55,7 @@ struct pp_client {
     struct pp_client_options options;
     char *bind, *proxy;
     void *multi;
+    struct pp_tickets *tickets;
     struct pp_timer *timer; /* libcurl's */
     struct pp_timer *kick;  /* calls cancelled or resumed */
     struct pp_lane *lanes, *ready, **ready_last;
