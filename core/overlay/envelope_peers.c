@@ -1,6 +1,7 @@
 /* The envelope's table of peers; see envelope_peers.h. */
 #include <overlay/envelope_peers.h>
 
+#include <base/crash.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
@@ -175,7 +176,7 @@ void pp_known_identify(struct pp_peers *peers, struct pp_known *known, const str
 
 void pp_session_drop(struct pp_peers *peers, struct pp_session *session)
 {
-    if (session->used && session->cookie_time > peers->floor) {
+    if (session->used && session->cookie_time > peers->floor && !pp_mutant("envelope-no-floor")) {
         peers->floor = session->cookie_time;
     }
     OPENSSL_cleanse(session, sizeof *session);
@@ -230,7 +231,8 @@ bool pp_session_is_replay(const struct pp_session *session, uint64_t sequence)
         return false;
     }
     uint64_t back = session->top - sequence;
-    return back >= 64 || (session->window >> back & 1) != 0;
+    bool seen = back >= 64 || (session->window >> back & 1) != 0;
+    return seen && !pp_mutant("envelope-no-window");
 }
 
 void pp_session_mark(struct pp_session *session, uint64_t sequence)
@@ -240,5 +242,5 @@ void pp_session_mark(struct pp_session *session, uint64_t sequence)
         session->window = forward < 64 ? session->window << forward : 0;
         session->top = sequence;
     }
-    session->window |= (uint64_t)1 << (session->top - sequence);
+    session->window |= (uint64_t)1 << (session->top - sequence) % 64;
 }

@@ -6,6 +6,7 @@
  */
 #include <overlay/overlay_internal.h>
 
+#include <base/crash.h>
 #include <base/hash.h>
 #include <base/log.h>
 #include <stdio.h>
@@ -137,11 +138,14 @@ static void found_network(struct pp_overlay *o, struct pp_now now, const char *w
     }
 }
 
-/* DESIGN of the rule: a former member that reached no active peer for so long begins, unless an
+/* A former member that reached no active peer for so long begins, unless an
  * inactive peer that it reached has a smaller id: then that one will. */
 static void apply_founding_rule(struct pp_overlay *o, struct pp_now now)
 {
     pp_ns since = o->active_seen > o->seeking_since ? o->active_seen : o->seeking_since;
+    if (pp_mutant("overlay-no-founding")) {
+        return;
+    }
     if (o->options.role != PP_MEMBER || !o->former || now.mono - since < o->options.found_after ||
         !o->address_known) {
         return;
@@ -193,6 +197,9 @@ static void queue_meeting(struct pp_overlay *o, const struct pp_peer *peer)
         if (pp_id_equal(&o->to_meet[i].id, &peer->id)) {
             return;
         }
+    }
+    if (pp_overlay_is_active(o) && pp_mutant("overlay-no-merge")) {
+        return;
     }
     if (o->n_to_meet < PP_MEET_MAX) {
         o->to_meet[o->n_to_meet++] = *peer;

@@ -128,7 +128,6 @@ struct swarm_node *swarm_add(struct swarm *s, enum pp_role role)
     node->swarm = s;
     node->role = role;
     snprintf(node->address, sizeof node->address, "127.3.%d.%zu", s->subnet, s->n);
-    snprintf(node->contact, sizeof node->contact, "127.3.%d.%zu:4000", s->subnet, s->n);
     snprintf(node->peers_file, sizeof node->peers_file, "%s/%zu.peers", s->folder, s->n);
     if (role == PP_MEMBER) {
         CHECK_FATAL(pp_ephemeral_key(&node->key) == PP_OK);
@@ -165,7 +164,7 @@ int swarm_start(struct swarm_node *node, const struct swarm_node *const *contact
         .network_name = "swarm",
         .k = s->k,
         .role = node->role,
-        .udp = 4000,
+        .udp = node->port,
         .advertise_http = 80,
         .key = node->key,
         .certificate = pp_buf_bytes(&node->certificate),
@@ -177,7 +176,13 @@ int swarm_start(struct swarm_node *node, const struct swarm_node *const *contact
         .check = check,
     };
     pp_address_parse(o.listen, node->address);
-    return pp_overlay_open(&node->overlay, s->loop, &o, error);
+    int code = pp_overlay_open(&node->overlay, s->loop, &o, error);
+    if (code ==
+        PP_OK) { /* any free port at first, so that test programs never meet; then the same */
+        node->port = pp_overlay_self(node->overlay).udp;
+        snprintf(node->contact, sizeof node->contact, "%.19s:%u", node->address, node->port);
+    }
+    return code;
 }
 
 void swarm_kill(struct swarm_node *node)
@@ -236,6 +241,13 @@ static bool all_answered(struct swarm *s)
     return true;
 }
 
+void swarm_await_all(struct swarm *s)
+{
+    while (!all_answered(s) && !s->late) {
+        pp_loop_turn(s->loop, true);
+    }
+}
+
 /* How many running members the substrate ranks nearer to key than the one with this id. */
 static size_t rank_of(struct swarm *s, const struct pp_id *key, const struct pp_id *id)
 {
@@ -282,9 +294,7 @@ bool swarm_is_one(struct swarm *s)
             swarm_lookup(&s->nodes[i], &key);
         }
     }
-    while (!all_answered(s) && !s->late) {
-        pp_loop_turn(s->loop, true);
-    }
+    swarm_await_all(s);
     for (size_t i = 0; i < s->n; i++) {
         if (s->nodes[i].overlay && !agrees(s, &s->nodes[i], &key)) {
             return false;

@@ -18,6 +18,7 @@ struct swarm_node {
     struct pp_buf certificate;
     struct pp_id id;
     char address[20], contact[32], peers_file[96];
+    uint16_t port; /* 0 before the first start */
     enum pp_role role;
     int side;      /* of a partition: only equal sides hear one another */
     bool far_side; /* nobody but ourselves answers dial-backs: a NAT */
@@ -55,5 +56,6 @@ bool swarm_all_active(struct swarm *s);
 /* All running members look up the same keys and agree with the oracle (the substrate's rank). */
 bool swarm_is_one(struct swarm *s);
 void swarm_lookup(struct swarm_node *node, const struct pp_id *key);
+void swarm_await_all(struct swarm *s); /* look-ups of all running nodes */
 
 #endif

@@ -16,7 +16,9 @@ static void grow(size_t n)
         const struct swarm_node *first = &s.nodes[0];
         struct pp_error error = {0};
         struct swarm_node *node = swarm_add(&s, PP_MEMBER);
-        CU_ASSERT_EQUAL(swarm_start(node, &first, i > 0, &error), PP_OK);
+        int code = swarm_start(node, &first, i > 0, &error);
+        CU_ASSERT_EQUAL(code, PP_OK);
+        CHECK_FATAL(code == PP_OK);
     }
 }
 
@@ -143,14 +145,33 @@ static void test_one_alone_after_the_cut_serves_alone(void)
     swarm_finish(&s);
 }
 
-static bool halves_are_whole(struct swarm *swarm)
+static int side_of(const struct swarm *swarm, const struct pp_id *id)
 {
     for (size_t i = 0; i < swarm->n; i++) {
-        struct pp_id key = pp_id_power(1);
-        const struct pp_overlay *o = swarm->nodes[i].overlay;
-        if (pp_overlay_state(o, NULL) != PP_ACTIVE ||
-            pp_overlay_covers(o, &key, 3) != PP_COVERS_YES) {
-            return false; /* with three a side each covers every key */
+        if (pp_id_equal(&swarm->nodes[i].id, id)) {
+            return swarm->nodes[i].side;
+        }
+    }
+    return 0;
+}
+
+/* Whatever is looked up, each half finds itself alone. */
+static bool halves_are_whole(struct swarm *swarm)
+{
+    for (size_t k = 0; k < swarm->n; k++) {
+        for (size_t i = 0; i < swarm->n; i++) {
+            swarm_lookup(&swarm->nodes[i], &swarm->nodes[k].id);
+        }
+        swarm_await_all(swarm);
+        for (size_t i = 0; i < swarm->n; i++) {
+            const struct swarm_node *node = &swarm->nodes[i];
+            bool whole = node->found.code == PP_OK && node->found.n_peers == 3;
+            for (size_t p = 0; whole && p < 3; p++) {
+                whole = side_of(swarm, &node->peers[p].id) == node->side;
+            }
+            if (!whole) {
+                return false;
+            }
         }
     }
     return true;
@@ -256,6 +277,7 @@ static void test_refusals_say_what_to_do(void)
     grow(1);
     struct swarm_node *twin = swarm_add(&s, PP_MEMBER);
     memcpy(twin->address, s.nodes[1].address, sizeof twin->address);
+    twin->port = s.nodes[1].port;
     CU_ASSERT_EQUAL(swarm_start(twin, NULL, 0, &error), PP_IO);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "choose another port"));
     swarm_finish(&s);

@@ -161,7 +161,6 @@ static void start_node(struct live_world *w)
         .network_name = "live",
         .k = 3,
         .role = PP_MEMBER,
-        .udp = 4000,
         .advertise_http = w->node.http,
         .key = w->key,
         .certificate = pp_buf_bytes(&w->certificate->der),
@@ -189,7 +188,7 @@ void live_world_open_net(struct live_world *w, bool with_network)
     char contact[32], bind[20];
     const char *contacts[] = {contact};
     struct pp_error error = {0};
-    snprintf(contact, sizeof contact, "127.3.%d.1:4000", w->subnet);
+    snprintf(contact, sizeof contact, "127.3.%d.1:%u", w->subnet, w->node.udp);
     snprintf(bind, sizeof bind, "127.3.%d.2", w->subnet);
     struct pp_net_live_options o = {
         .overlay = {.plugin = with_network ? &peerpost_plugin : NULL,
@@ -197,7 +196,7 @@ void live_world_open_net(struct live_world *w, bool with_network)
                     .network_name = "live",
                     .k = 3,
                     .contacts = contacts,
-                    .n_contacts = 1},
+                    .n_contacts = with_network},
         .authority = w->authority,
         .bind = bind,
         .tls = true,
