@@ -186,7 +186,7 @@ static void test_a_healed_partition_is_one_again(void)
     for (size_t i = 0; i < s.n; i++) {
         s.nodes[i].side = i < 3 ? 1 : 2;
     }
-    CU_ASSERT_TRUE(swarm_until(&s, 15 * PP_SECOND, halves_are_whole));
+    CU_ASSERT_TRUE(swarm_until(&s, 40 * PP_SECOND, halves_are_whole));
     for (size_t i = 0; i < s.n; i++) {
         s.nodes[i].side = 0;
     }
