@@ -1,7 +1,7 @@
 /*
- * Any octets as a datagram: to an envelope that knows the sender, to one in the midst of a handshake
- * with it, and sealed under good keys as any kind. Never a fault, never more octets out than in to
- * who has shown no cookie.
+ * Any octets as a datagram: to an envelope that knows the sender, to one in the midst of a
+ * handshake with it, and sealed under good keys as any kind. Never a fault, never more octets out
+ * than in to who has shown no cookie.
  */
 #include <overlay/envelope_internal.h>
 
