@@ -81,7 +81,9 @@ static int lmdb_check(const char *path, const union pp_value *values, bool repai
         return err;
     }
     int faults = rows_verify(s, sink);
-    (void)repair;
+    if (faults > 0 && repair) {
+        faults = rows_repair(s, sink);
+    }
     lmdb_close(s);
     return faults < 0 ? pp_fail(error, faults, "%s: the store cannot be read", path) : faults;
 }

@@ -87,6 +87,8 @@ int rows_open(struct pp_store *s, const uint8_t epoch[16], bool fresh, struct pp
 void rows_finish(struct pp_store *s); /* frees what rows_open made; env stays the caller's */
 /* Verifies every row of an open store against every other; one line a fault. Returns the faults. */
 int rows_verify(struct pp_store *s, const struct pp_sink *sink);
+/* Takes away what is not whole, writes indexes and counters anew, verifies again. */
+int rows_repair(struct pp_store *s, const struct pp_sink *sink);
 
 void rows_epoch(const struct pp_store *s, uint8_t epoch[16]);
 struct pp_view *rows_begin_view(struct pp_store *s);

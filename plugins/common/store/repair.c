@@ -1,0 +1,209 @@
+/*
+ * Repairs what verify.c finds, in one batch: objects whose body or certificate set is not whole go
+ * (other nodes hold copies, and a repair there brings them back), entries without octets go, and
+ * the access index and the counters are written anew from what is left.
+ */
+#include "layout.h"
+
+#include <sys/stat.h>
+
+/* Takes away every row whose key begins so. */
+static int unset_under(struct pp_batch *b, struct rows_key prefix)
+{
+    struct rows_key key;
+    struct pp_bytes value;
+    int err;
+    while ((err = rows_next(&b->view, &prefix, prefix.len, &key, &value)) == PP_OK) {
+        if ((err = rows_unset(b, &key)) != PP_OK) {
+            return err;
+        }
+    }
+    return err == PP_NOT_FOUND ? PP_OK : err;
+}
+
+static bool file_is_whole(struct pp_view *v, const struct pp_name *name,
+                          const struct rows_head *head)
+{
+    struct pp_spans spans;
+    struct stat st;
+    return rows_read(v, name, head->h.serial, 0, &spans) == PP_OK && spans.fd >= 0 &&
+           fstat(spans.fd, &st) == 0 && (uint64_t)st.st_size == head->h.size;
+}
+
+static bool body_is_whole(struct pp_view *v, const struct pp_name *name,
+                          const struct rows_head *head)
+{
+    uint64_t max = v->store->map->value_max;
+    if (head->large) {
+        return file_is_whole(v, name, head);
+    }
+    for (uint64_t at = 0; at < head->h.size; at += max) {
+        struct rows_key key = rows_key_record(head->h.serial, (uint32_t)(at / max));
+        uint64_t len = head->h.size - at < max ? head->h.size - at : max;
+        struct pp_bytes record;
+        if (rows_get(v, &key, &record) != PP_OK || record.len != len) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int count_member(void *ctx, const uint8_t keyid[32], struct pp_bytes der)
+{
+    (void)keyid;
+    *(uint32_t *)ctx += der.len > 0;
+    return 0;
+}
+
+/* A line, what is left of its octets, and the digest by which an append would know it. */
+static int unset_line(struct pp_batch *b, const struct pp_name *name, const struct rows_key *key,
+                      struct pp_bytes value)
+{
+    struct rows_entry line;
+    struct rows_key digest = rows_key_name('D', name);
+    int err = PP_OK;
+    if (rows_entry_decode(&line, value) == PP_OK) {
+        rows_key_add(&digest, line.digest, sizeof line.digest);
+        err = rows_unset(b, &digest);
+    }
+    if (!err && key->len == 41) {
+        err = unset_under(b, rows_key_number('Z', pp_get64(key->b + 33)));
+    }
+    return err ? err : rows_unset(b, key);
+}
+
+/* The sum of what is left of an inbox; a line without its octets goes. */
+static int mend_inbox(struct pp_batch *b, const struct pp_name *name, struct rows_head *head)
+{
+    struct rows_key from = rows_key_name('I', name), key;
+    struct pp_bytes value, octets;
+    struct rows_entry line;
+    int err;
+    head->h.size = 0;
+    head->h.expires = PP_NEVER;
+    memset(head->h.entries, 0, sizeof head->h.entries);
+    memset(head->h.octets, 0, sizeof head->h.octets);
+    while ((err = rows_next(&b->view, &from, 33, &key, &value)) == PP_OK) {
+        struct rows_key at = rows_key_number('Z', key.len == 41 ? pp_get64(key.b + 33) : 0);
+        rows_key_add(&at, "\0", 2);
+        if (rows_entry_decode(&line, value) != PP_OK ||
+            rows_long_get(&b->view, &at, &octets) != PP_OK || octets.len != line.size) {
+            err = unset_line(b, name, &key, value);
+        } else {
+            head->h.size += line.size;
+            head->h.entries[line.queue]++;
+            head->h.octets[line.queue] += line.size;
+            head->h.expires = line.expires < head->h.expires ? line.expires : head->h.expires;
+        }
+        if (err) {
+            return err;
+        }
+        from = key;
+        rows_key_add(&from, "", 1);
+    }
+    return err == PP_NOT_FOUND ? PP_OK : err;
+}
+
+/* Does the head stay? Its counts are made right. */
+static int mend_head(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name,
+                     struct rows_head *head, bool *stays)
+{
+    *stays = true;
+    if (head->tombstone) {
+        return PP_OK;
+    }
+    if (kind == PP_INBOX) {
+        int err = mend_inbox(b, name, head);
+        *stays = head->h.entries[0] + head->h.entries[1] > 0;
+        return err;
+    }
+    head->h.members = 0;
+    *stays = body_is_whole(&b->view, name, head) &&
+             rows_members(&b->view, name, count_member, &head->h.members) == PP_OK;
+    return PP_OK;
+}
+
+static void count(struct rows_meta *meta, enum pp_kind kind, const struct rows_head *head)
+{
+    if (head->tombstone) {
+        meta->tombstones++;
+    } else if (kind == PP_INBOX) {
+        meta->inboxes++;
+    } else {
+        meta->objects++;
+        meta->large += head->large ? head->h.size : 0;
+    }
+}
+
+/* All rows of a head that cannot stay; a file is the next sweep's. */
+static int lose(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name,
+                const struct rows_head *head)
+{
+    struct rows_key key = rows_key_head(kind, name), file = rows_key_number('L', head->h.serial);
+    int err = rows_unset(b, &key);
+    if (kind == PP_OBJECT) {
+        err = err ? err : rows_unset(b, &file);
+        err = err ? err : unset_under(b, rows_key_name('C', name));
+        err = err ? err : unset_under(b, rows_key_number('P', head->h.serial));
+    }
+    return err;
+}
+
+static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes value)
+{
+    struct rows_head head;
+    struct pp_name name;
+    bool stays = false;
+    int err = PP_OK;
+    enum pp_kind kind = key->len == 34 && key->b[1] == PP_INBOX ? PP_INBOX : PP_OBJECT;
+    if (key->len != 34 || rows_head_decode(&head, value) != PP_OK) {
+        return rows_unset(b, key);
+    }
+    memcpy(name.b, key->b + 2, sizeof name.b);
+    err = rows_lend(&b->view, &head.h.identifier);
+    err = err ? err : mend_head(b, kind, &name, &head, &stays);
+    if (err || !stays) {
+        return err ? err : lose(b, kind, &name, &head);
+    }
+    struct rows_key index = rows_key_index(
+        head.tombstone ? 'T' : 'S', head.tombstone ? head.h.expires : head.h.stamp, kind, &name);
+    count(&b->meta, kind, &head);
+    err = rows_save(b, kind, &name, &head);
+    return err ? err : rows_set(b, &index, pp_bytes(NULL, 0));
+}
+
+static int mend_all(struct pp_batch *b)
+{
+    struct rows_key from = rows_key('H'), key;
+    struct pp_bytes value;
+    int err = unset_under(b, rows_key('S'));
+    err = err ? err : unset_under(b, rows_key('T'));
+    b->meta.objects = b->meta.inboxes = b->meta.tombstones = b->meta.large = 0;
+    while (!err && (err = rows_next(&b->view, &from, 1, &key, &value)) == PP_OK) {
+        err = mend(b, &key, value);
+        from = key;
+        rows_key_add(&from, "", 1);
+        rows_drop_held(&b->view);
+        rows_files_close(&b->view);
+    }
+    return err == PP_NOT_FOUND ? PP_OK : err;
+}
+
+int rows_repair(struct pp_store *s, const struct pp_sink *sink)
+{
+    /* A row that cannot be read is a fault to mend here, not the end of the store. */
+    atomic_store(&s->broken, false);
+    struct pp_batch *b = rows_begin(s);
+    if (!b) {
+        return PP_BROKEN;
+    }
+    int err = mend_all(b);
+    atomic_store(&s->broken, false);
+    b->failed = PP_OK;
+    if (err) {
+        rows_abort(b);
+        return err;
+    }
+    err = rows_commit(b);
+    return err ? err : rows_verify(s, sink);
+}
