@@ -78,6 +78,7 @@ class Peerpostd(Server):
 
     def __init__(self, build, folder, tls):
         self.folder = folder
+        os.chmod(folder, 0o700)
         ca = os.path.join(build, "bin", "peerpost-ca")
         d = os.path.join(folder, "ca")
         run(ca, "init", "--dir", d, "--domain", "bench.example")
