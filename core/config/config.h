@@ -47,5 +47,7 @@ int pp_config_plugin(struct pp_config *config, const char *section, const struct
  * in which every option stands at its default. */
 void pp_options_help(const struct pp_option *options, size_t n, struct pp_buf *out);
 void pp_options_yaml(const struct pp_schema *schemas, size_t n, struct pp_buf *out);
+/* The same of a plugin's own section: "substrate.chord:" and its options. */
+void pp_plugin_yaml(const char *section, const struct pp_plugin *plugin, struct pp_buf *out);
 
 #endif

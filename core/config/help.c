@@ -171,3 +171,12 @@ void pp_options_yaml(const struct pp_schema *schemas, size_t n, struct pp_buf *o
         }
     }
 }
+
+void pp_plugin_yaml(const char *section, const struct pp_plugin *plugin, struct pp_buf *out)
+{
+    pp_buf_printf(out, "%s%s.%s:%s\n", out->len ? "\n" : "", section, plugin->name,
+                  plugin->n_options ? "" : " {}");
+    for (size_t i = 0; i < plugin->n_options; i++) {
+        add_option(&plugin->options[i], plugin->options[i].name, "  ", out);
+    }
+}

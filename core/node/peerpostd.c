@@ -41,10 +41,32 @@ static int exit_code(int code)
     }
 }
 
+/* The plugin that an option names by default. */
+static const char *default_of(const char *name)
+{
+    for (size_t i = 0; i < daemon_schema.n; i++) {
+        if (strcmp(daemon_schema.options[i].name, name) == 0) {
+            return daemon_schema.options[i].initial;
+        }
+    }
+    return "";
+}
+
 static int print_config(void)
 {
     struct pp_buf out = {0};
+    struct pp_loaded *loaded;
+    const struct pp_substrate *substrate;
+    const struct pp_store_plugin *store;
     pp_options_yaml(&daemon_schema, 1, &out);
+    if (pp_load_substrate(&loaded, &substrate, NULL, default_of("substrate.plugin"), NULL) == 0) {
+        pp_plugin_yaml("substrate", &substrate->plugin, &out);
+        pp_unload(loaded);
+    }
+    if (pp_load_store(&loaded, &store, NULL, default_of("store.plugin"), NULL) == 0) {
+        pp_plugin_yaml("store", &store->plugin, &out);
+        pp_unload(loaded);
+    }
     fwrite(out.data, 1, out.len, stdout);
     pp_buf_free(&out);
     return EX_OK;

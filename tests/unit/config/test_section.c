@@ -76,6 +76,16 @@ static void test_plugin_without_options(void)
     pp_config_free(config);
 }
 
+static void test_printed_section_is_read_back(void)
+{
+    struct pp_buf yaml = {0};
+    pp_plugin_yaml("substrate", &bare, &yaml);
+    pp_plugin_yaml("substrate", &chord, &yaml);
+    CHECK_FATAL(!yaml.failed && yaml.len > 0);
+    section_values((const char *)yaml.data, 16, 500 * PP_MS);
+    pp_buf_free(&yaml);
+}
+
 CHECK_MAIN("config section", CHECK(test_values_in_the_tables_order),
            CHECK(test_other_plugins_sections_stand_beside), CHECK(test_mistakes_have_file_and_line),
-           CHECK(test_plugin_without_options))
+           CHECK(test_plugin_without_options), CHECK(test_printed_section_is_read_back))
