@@ -91,6 +91,7 @@ static const char whole[] =
     "  --config FILE  the configuration (default: $PEERPOST_CONFIG, else\n"
     "                 ~/.config/peerpost/config.yaml)\n"
     "  --json         output for programs\n"
+    "  --print-config every option at its default, as YAML\n"
     "  --version, --help; peerpost COMMAND --help shows examples\n"
     "\n"
     "Example\n"

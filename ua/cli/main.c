@@ -6,6 +6,7 @@
 
 #include <base/log.h>
 #include <cli/help.h>
+#include <cli/options.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +56,15 @@ int cli_usage(const struct cli *cli, const char *format, ...)
     return EX_USAGE;
 }
 
+static int print_config(void)
+{
+    struct pp_buf yaml = {0};
+    pp_options_yaml(&cli_schema, 1, &yaml);
+    fwrite(yaml.data, 1, yaml.len, stdout);
+    pp_buf_free(&yaml);
+    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
 /* Options before the command. Returns the command's index, or negative: the exit code + 1. */
 static int options(struct cli *cli, int argc, char **argv)
 {
@@ -68,6 +78,8 @@ static int options(struct cli *cli, int argc, char **argv)
         } else if (cli_flag(argv, i, "--help") || cli_flag(argv, i, "-h")) {
             fputs(cli_help(NULL), stdout);
             return -1 - EX_OK;
+        } else if (cli_flag(argv, i, "--print-config")) {
+            return -1 - print_config();
         } else if (cli_flag(argv, i, "--version")) {
             puts("peerpost 0.1.0");
             return -1 - EX_OK;
