@@ -302,7 +302,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *wa
         w = calloc(1, sizeof *w);
         if (!w || !(w->watch = pp_watch_create(client->loop, fd, on_socket_ready, w))) {
             free(w);
-            return -1;
+            return 0; /* an error would end the whole multi; this call's times end it */
         }
         w->client = client;
         w->fd = fd;

@@ -34,6 +34,11 @@ static struct pp_lane *lane_of(struct pp_client *client, const char *key)
     }
     lane->last = &lane->first;
     HASH_ADD_KEYPTR(hh, client->lanes, lane->key, strlen(lane->key), lane);
+    if (!lane->hh.tbl) {
+        free(lane->key);
+        free(lane);
+        return NULL;
+    }
     return lane;
 }
 
@@ -286,10 +291,12 @@ struct pp_call *pp_client_start(struct pp_client *client, const struct pp_client
     call->events = *events;
     call->ctx = ctx;
     if (!copy_request(call, request)) {
-        if (call->lane) {
-            lane_tidy(client, call->lane);
-        }
+        struct pp_lane *lane = call->lane;
+        call->lane = NULL;
         call_free(call);
+        if (lane) {
+            lane_tidy(client, lane);
+        }
         return NULL;
     }
     *call->lane->last = call;

@@ -7,6 +7,7 @@
 
 #include <http/client.h>
 #include <http/client_tickets.h>
+#define HASH_NONFATAL_OOM 1 /* then hh.tbl is NULL */
 #include <uthash.h>
 
 #define PP_CALL_TEXT 256 /* libcurl's CURL_ERROR_SIZE */
