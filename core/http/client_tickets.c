@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define HASH_NONFATAL_OOM 1 /* then hh.tbl is NULL */
 #include <uthash.h>
 
 #define TICKETS_MAX 512
@@ -59,6 +60,10 @@ static struct ticket *add(struct pp_tickets *t, const struct pp_id *id, uint64_t
         ticket->expires = expires;
         ticket->len = len;
         HASH_ADD(hh, t->all, id, sizeof ticket->id, ticket);
+    }
+    if (ticket && !ticket->hh.tbl) {
+        free(ticket);
+        return NULL;
     }
     return ticket;
 }

@@ -1,7 +1,7 @@
 /*
  * The server under clients that do anything: pieces of good and bad requests in a seeded random
- * order, cut anywhere, with clients that stop, half-close, reset or do not read. Every exchange that
- * begins is told its end once, nothing stays open, and a good client is served in between.
+ * order, cut anywhere, with clients that stop, half-close, reset or do not read. Every exchange
+ * that begins is told its end once, nothing stays open, and a good client is served in between.
  */
 #include "harness.h"
 
