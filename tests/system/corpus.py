@@ -118,6 +118,8 @@ def strip_added(delivered, may_add):
         if at >= len(rest) or name_of(rest[at]) != name:
             return None
         at += 1
+    if at < len(rest) and name_of(rest[at]) == b"bcc":  # in no header of his: his own copy says so
+        at += 1
     may_add = list(may_add)
     while at < len(rest) and name_of(rest[at]) in may_add:
         may_add.remove(name_of(rest[at]))

@@ -1,4 +1,4 @@
-/* The record of a message on its way: written and read back, torn ones refused, progress counted. */
+/* The record of a message on its way: written and read back, torn ones refused, progress. */
 #include <mail/job.h>
 
 #include <check.h>
