@@ -138,7 +138,7 @@ class Judge:
 
     @staticmethod
     def key(text):
-        return text[-40:]
+        return text[-12:]
 
     def take(self, delivered):
         """None, or why this mail is none of ours."""
