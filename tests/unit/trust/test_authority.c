@@ -2,6 +2,8 @@
 #include <identities.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 static struct identities ids, strangers;
 static struct pp_certificate *user, *node;
@@ -178,6 +180,48 @@ static void test_check_node(void)
     pp_authority_free(a);
 }
 
+struct checker {
+    struct pp_authority *authority;
+    atomic_int wrong;
+    atomic_bool revoked;
+};
+
+static void *check_often(void *ctx)
+{
+    struct checker *c = ctx;
+    for (int i = 0; i < 200; i++) {
+        bool before = atomic_load(&c->revoked);
+        int code = pp_authority_check(c->authority, user, PP_CERT_ADDRESS, IDENTITIES_WALL);
+        if (code != PP_REVOKED && (code != PP_OK || before)) {
+            atomic_fetch_add(&c->wrong, 1);
+        }
+    }
+    return NULL;
+}
+
+/* Workers check while the loop's thread reloads; once revoked, nobody is told otherwise. */
+static void test_checks_beside_reloads(void)
+{
+    pthread_t thread[3];
+    identities_revoke(&ids, NULL, 20);
+    struct checker c = {.authority = load(true, false)};
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread[i], NULL, check_often, &c), 0);
+    }
+    for (uint64_t i = 0; i < 20; i++) {
+        identities_revoke(&ids, i < 10 ? NULL : user, 21 + i);
+        CU_ASSERT_EQUAL(pp_authority_reload(c.authority, NULL), PP_OK);
+        atomic_store(&c.revoked, i >= 10);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+    }
+    CU_ASSERT_EQUAL(atomic_load(&c.wrong), 0);
+    CU_ASSERT_EQUAL(pp_authority_check(c.authority, user, PP_CERT_ADDRESS, IDENTITIES_WALL),
+                    PP_REVOKED);
+    pp_authority_free(c.authority);
+}
+
 static void test_files_that_cannot_be_used(void)
 {
     struct pp_authority *a;
@@ -215,5 +259,5 @@ static void test_end(void)
 CHECK_MAIN("authority", CHECK(test_begin), CHECK(test_kinds_and_times), CHECK(test_strangers),
            CHECK(test_name_constraints), CHECK(test_forged_signature),
            CHECK(test_revocation_and_reload), CHECK(test_stale_list), CHECK(test_offered_list),
-           CHECK(test_open_mode), CHECK(test_check_node), CHECK(test_files_that_cannot_be_used),
-           CHECK(test_end))
+           CHECK(test_open_mode), CHECK(test_check_node), CHECK(test_checks_beside_reloads),
+           CHECK(test_files_that_cannot_be_used), CHECK(test_end))
