@@ -20,7 +20,7 @@ def main():
         image, mount = os.path.join(folder, "image"), os.path.join(folder, "mount")
         os.mkdir(mount)
         with open(image, "wb") as f:
-            f.truncate(64 * 1024 * 1024)
+            f.truncate(28 * 1024 * 1024)
         for command in (("mkfs.ext4", "-q", "-F", image), ("mount", "-o", "loop", image, mount)):
             code, text = quiet(*command)
             if code != 0:
