@@ -80,7 +80,7 @@ static size_t waiting_on(const struct pp_lookup *l, unsigned path, bool late_too
 /* Root rule: ask the nearest until one says "complete", or nobody is left. */
 static void route_root(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
-    size_t alpha = l->paths == 1 ? PP_LOOKUP_ALPHA : 1;
+    size_t alpha = l->paths > 1 ? 1 : l->eager && !l->answered ? PP_LOOKUP_EAGER : PP_LOOKUP_ALPHA;
     struct pp_lookup_peer *who;
     while (waiting_on(l, path, false) < alpha && (who = pp_lookup_best_new(agent, l, path))) {
         ask_route(agent, now, l, who);
@@ -417,6 +417,7 @@ int pp_lookup_start(struct pp_agent *agent, pp_ns now, const struct pp_lookup_re
     l->token = request->token;
     l->done = request->done;
     l->deadline = now + PP_LOOKUP_TIME;
+    l->eager = request->n_seeds > 0;
     append(agent, l);
     for (size_t i = 0; i < request->n_seeds; i++) {
         pp_lookup_offer(agent, l, &request->seeds[i], NULL);

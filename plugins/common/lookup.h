@@ -15,6 +15,7 @@
 #include <common/agent.h>
 
 #define PP_LOOKUP_ALPHA 3
+#define PP_LOOKUP_EAGER 8 /* given contacts are tried so many at a time until one answers */
 #define PP_LOOKUP_TIME (20 * PP_SECOND)
 #define PP_LOOKUP_FRESH (10 * PP_SECOND) /* a peer heard so lately needs no ping */
 #define PP_LOOKUP_PEERS_MAX 256
@@ -60,7 +61,7 @@ struct pp_lookup {
     uint16_t n, cap, serial, complete; /* complete: serial of who gave the answer */
     uint16_t hops, messages, timeouts;
     uint8_t k, paths, flags, ended; /* ended: a bit a path */
-    bool routed, finished, answered;
+    bool routed, finished, answered, eager;
 };
 
 struct pp_lookup_ops {

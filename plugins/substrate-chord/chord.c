@@ -120,7 +120,7 @@ static void leave(struct pp_substrate_node *n, pp_ns now, pp_ns until)
 
 /* A request. What changes our tables is heard only from a proved sender, about itself. */
 static void serve(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                  const struct pp_header *header, struct pp_reader *body, bool proved)
+                  const struct pp_header *header, struct pp_reader *body, bool proved, bool known)
 {
     if (header->kind == PP_WIRE_PING) {
         chord_on_ping(n, rx, header, body);
@@ -147,7 +147,7 @@ static void serve(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx
         chord_on_introduce(n, now, rx, body);
         break;
     case CHORD_LEAVE:
-        chord_on_leave(n, now, rx, header, body);
+        chord_on_leave(n, now, rx, header, body, known);
         break;
     default:
         break;
@@ -185,10 +185,11 @@ static void receive(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *
         }
         pp_rpc_finish(&n->a, now, rpc, &header, rx, &body);
     } else if (!n->client) {
+        bool known = proved && chord_entry(n, &rx->from.id);
         if (proved) {
             heard(n, now, rx, &header, 0);
         }
-        serve(n, now, rx, &header, &body, proved);
+        serve(n, now, rx, &header, &body, proved, known);
     }
     settle(n, now);
 }

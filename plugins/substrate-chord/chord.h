@@ -50,6 +50,7 @@ struct pp_substrate_node {
     struct pp_id admitted; /* who may come in just before us, until admitted_until */
     pp_ns admitted_until;
     pp_ns stabilise_at, last_stabilise, finger_at, nudge_at, retry_at, until;
+    pp_ns introduce_at;  /* the next introduction that we follow */
     pp_ns trouble_until; /* somebody died lately: others may have */
     uint16_t pinging;
     uint8_t finger_bit, back_steps, retries;
@@ -144,8 +145,9 @@ unsigned chord_finger_low(const struct pp_substrate_node *n);
 void chord_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until);
 void chord_leave_tick(struct pp_substrate_node *n, pp_ns now);
 void chord_move(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *self);
+/* known: it stood in our tables until now. */
 void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body);
+                    const struct pp_header *header, struct pp_reader *body, bool known);
 
 /* merge.c */
 void chord_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);

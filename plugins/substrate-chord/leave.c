@@ -82,7 +82,7 @@ void chord_leave_tick(struct pp_substrate_node *n, pp_ns now)
 }
 
 void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body)
+                    const struct pp_header *header, struct pp_reader *body, bool known)
 {
     struct pp_page s, p;
     struct pp_writer w;
@@ -91,10 +91,10 @@ void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *
     }
     pp_agent_begin_reply(&n->a, &w, header);
     pp_agent_send(&n->a, &rx->from, &w);
-    for (size_t i = 0; n->a.active && i < s.n; i++) {
+    for (size_t i = 0; known && n->a.active && i < s.n; i++) {
         chord_candidate(n, now, &s.peers[i], &rx->from, n->s.n == 0 ? CHORD_LIST_S : 0);
     }
-    for (size_t i = 0; n->a.active && i < p.n; i++) {
+    for (size_t i = 0; known && n->a.active && i < p.n; i++) {
         chord_candidate(n, now, &p.peers[i], &rx->from, n->p.n == 0 ? CHORD_LIST_P : 0);
     }
 }

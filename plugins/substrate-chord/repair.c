@@ -9,7 +9,8 @@
 
 #define GAP PP_SECOND /* between two rounds, however much happens */
 #define TROUBLE_PINGS 4
-#define BACK_STEPS 3 /* predecessors found before we look our place up afresh */
+#define INTRODUCE_GAP (PP_SECOND / 4) /* else a bad member would have us ping whom it likes */
+#define BACK_STEPS 3                  /* predecessors found before we look our place up afresh */
 
 void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
                      const struct pp_peer *to)
@@ -28,7 +29,8 @@ void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_
 {
     struct pp_peer peer;
     pp_read_peer(body, &peer);
-    if (pp_read_done(body) && n->a.active) {
+    if (pp_read_done(body) && n->a.active && now >= n->introduce_at) {
+        n->introduce_at = now + INTRODUCE_GAP;
         chord_candidate(n, now, &peer, &rx->from, 0);
     }
 }

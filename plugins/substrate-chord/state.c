@@ -84,13 +84,30 @@ static void tables(struct pp_substrate_node *n, struct chord_table out[3])
     out[2] = (struct chord_table){&n->f, chord_clockwise(n), PP_ID_BITS};
 }
 
+/* One that joins under an id of our tables from elsewhere: it has a new address, or it is a second
+ * one. The endpoint we know decides: if it still answers, the joiner will find that out. */
+static bool elsewhere(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer)
+{
+    const struct pp_entry *entry = chord_entry(n, &peer->id);
+    if (!entry || pp_peer_same_endpoint(&entry->peer, peer)) {
+        return false;
+    }
+    if (!pp_rpc_pending(&n->a, &entry->peer, PP_WIRE_PING)) {
+        chord_ping(n, now, &entry->peer, 0);
+    }
+    return true;
+}
+
 void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool active,
                  pp_ns rtt)
 {
     struct chord_table t[3];
     tables(n, t);
     pp_quarantine_lift(&n->quarantine, &peer->id);
-    for (size_t i = 0; i < 3; i++) {
+    if (!active && (n->phase == CHORD_OUT || elsewhere(n, now, peer))) {
+        return;
+    }
+    for (size_t i = 0; active && i < 3; i++) {
         int at = pp_peerset_find(t[i].set, &t[i].order, &peer->id);
         if (at < 0) {
             continue;
@@ -102,7 +119,7 @@ void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
         entry->peer = *peer;
         pp_entry_heard(entry, now, rtt);
     }
-    if (!active && n->phase != CHORD_OUT) {
+    if (!active) {
         chord_forget(n, now, &peer->id);
     }
 }

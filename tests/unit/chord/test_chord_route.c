@@ -1,0 +1,111 @@
+/* The next step, the k closest, covers and rank, against the ring itself. */
+#include <check.h>
+
+#include "net.h"
+
+static struct net net;
+
+/* Index of the first node at or after the key; nodes are in the order of their ids. */
+static size_t first_after(uint16_t key)
+{
+    struct pp_id id = {{0}};
+    pp_put16(id.b, key);
+    for (size_t i = 0; i < net.n; i++) {
+        if (pp_id_compare(&net.self[i].id, &id) >= 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static void test_closest_within_the_arc(void)
+{
+    struct pp_peer out[PP_K_MAX];
+    net_start(&net, 4, false);
+    net_ring(&net, 30);
+    struct pp_substrate_node *n = net.node[10];
+    for (size_t i = 6; i < 14; i++) {
+        struct pp_id key = net.self[i].id;
+        key.b[19] = 2; /* just after node i */
+        CU_ASSERT_TRUE(chord_in_arc(n, &key));
+        size_t got = chord_closest(n, &key, 3, out);
+        size_t there = 14 - i; /* up to the last successor */
+        CU_ASSERT_EQUAL(got, there < 3 ? there : 3);
+        for (size_t j = 0; j < got; j++) {
+            CU_ASSERT_TRUE(pp_id_equal(&out[j].id, &net.self[i + 1 + j].id));
+        }
+    }
+    CU_ASSERT_FALSE(chord_in_arc(n, &net.self[20].id));
+    CU_ASSERT_FALSE(chord_in_arc(n, &net.self[5].id));
+    net_end(&net);
+}
+
+static void test_every_node_answers_every_key_alike(void)
+{
+    net_start(&net, 4, false);
+    net_ring(&net, 30);
+    for (uint16_t key = 5; key < 60000; key = (uint16_t)(key + 4999)) {
+        for (size_t asker = 0; asker < 30; asker += 7) {
+            CU_ASSERT_EQUAL(net_lookup(&net, asker, key, 7), PP_OK);
+            CHECK_FATAL(net.result.n_peers == 7); /* more than a list holds */
+            for (size_t j = 0; j < 7; j++) {
+                size_t right = (first_after(key) + j) % 30;
+                CU_ASSERT_TRUE(pp_id_equal(&net.peers[j].id, &net.self[right].id));
+            }
+        }
+    }
+    net_end(&net);
+}
+
+static void test_covers_says_no_only_when_sure(void)
+{
+    net_start(&net, 4, false);
+    net_ring(&net, 30);
+    struct pp_substrate_node *n = net.node[10];
+    struct pp_id key = net.self[7].id;
+    key.b[19] = 2; /* 8, 9, 10: we are the third */
+    CU_ASSERT_EQUAL(chord_covers(n, &key, 3), PP_COVERS_YES);
+    CU_ASSERT_EQUAL(chord_covers(n, &key, 2), PP_COVERS_NO);
+    CU_ASSERT_EQUAL(chord_covers(n, &net.self[2].id, 32), PP_COVERS_UNKNOWN);
+    CU_ASSERT_EQUAL(chord_covers(n, &net.self[2].id, 3), PP_COVERS_NO);
+    chord_late(n, net.now, &net.self[9].id);
+    CU_ASSERT_EQUAL(chord_covers(n, &key, 2), PP_COVERS_UNKNOWN);
+    net_end(&net);
+}
+
+static void test_a_missing_member_is_found_by_its_successor(void)
+{
+    net_start(&net, 4, false);
+    net_ring(&net, 30);
+    for (size_t i = 0; i < 30; i++) { /* nobody but its successor knows node 12 */
+        if (i != 12 && i != 13) {
+            chord_forget(net.node[i], net.now, &net.self[12].id);
+        }
+    }
+    uint16_t key = (uint16_t)(pp_get16(net.self[11].id.b) + 1);
+    CU_ASSERT_EQUAL(net_lookup(&net, 25, key, 3), PP_OK);
+    CHECK_FATAL(net.result.n_peers == 3);
+    CU_ASSERT_TRUE(pp_id_equal(&net.peers[0].id, &net.self[12].id));
+    CU_ASSERT_TRUE(pp_id_equal(&net.peers[1].id, &net.self[13].id));
+    net_end(&net);
+}
+
+static void test_rank_orders_like_the_clock(void)
+{
+    uint8_t near[PP_RANK_LEN], far[PP_RANK_LEN];
+    net_start(&net, 4, false);
+    net_ring(&net, 5);
+    struct pp_id key = net.self[3].id;
+    chord_rank(net.node[3], &key, near);
+    chord_rank(net.node[2], &key, far); /* just before the key: the farthest */
+    CU_ASSERT_TRUE(memcmp(near, far, PP_RANK_LEN) < 0);
+    chord_rank(net.node[4], &key, far);
+    CU_ASSERT_TRUE(memcmp(near, far, PP_RANK_LEN) < 0);
+    net_end(&net);
+}
+
+CHECK_MAIN("chord route", CHECK(test_closest_within_the_arc),
+           CHECK(test_every_node_answers_every_key_alike),
+           CHECK(test_covers_says_no_only_when_sure),
+           CHECK(test_a_missing_member_is_found_by_its_successor),
+           CHECK(test_rank_orders_like_the_clock))
