@@ -3,7 +3,7 @@
  * to a client, and, where a page of peers is well formed, written and read again. Nothing may crash
  * and no local invariant may break.
  */
-#include "messages.h"
+#include <substrate-chord/messages.h>
 
 #include <common/find.h>
 #include <peerpost/substrate.h>

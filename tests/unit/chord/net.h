@@ -5,8 +5,8 @@
 #ifndef NET_H
 #define NET_H
 
-#include <chord.h>
-#include <messages.h>
+#include <substrate-chord/chord.h>
+#include <substrate-chord/messages.h>
 
 #define NET_NODES 80
 #define NET_FLIGHTS 16384
