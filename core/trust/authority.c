@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
+#include <trust/openssl.h>
 
 #define ROOTS_MAX 16
 #define CA_FILE_MAX (256u << 10)
@@ -89,16 +89,6 @@ static int load_roots(struct trust *t, const char *path, struct pp_error *error)
     return PP_OK;
 }
 
-static pp_ns time_of(const ASN1_TIME *time)
-{
-    struct tm tm;
-    if (!time || !ASN1_TIME_to_tm(time, &tm)) {
-        return 0;
-    }
-    time_t seconds = timegm(&tm);
-    return seconds < 0 ? 0 : (pp_ns)seconds * PP_SECOND;
-}
-
 /* A complete, direct list with a number and nothing critical that we would have to understand. */
 static bool crl_number(X509_CRL *crl, uint64_t *number)
 {
@@ -144,7 +134,7 @@ static int offer(struct trust *t, X509_CRL *crl)
         X509_CRL_free(root->crl);
         root->crl = crl;
         root->number = number;
-        root->next_update = time_of(X509_CRL_get0_nextUpdate(crl));
+        root->next_update = pp_wall_of(X509_CRL_get0_nextUpdate(crl));
         return keep_der(t);
     }
     return PP_UNTRUSTED;

@@ -11,36 +11,15 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <time.h>
 #include <trust/names.h>
+#include <trust/openssl.h>
 
 #define CERTIFICATE_FILE_MAX (64u << 10)
-
-static pp_ns wall_time(const ASN1_TIME *time)
-{
-    struct tm tm;
-    if (!time || !ASN1_TIME_to_tm(time, &tm)) {
-        return 0;
-    }
-    time_t seconds = timegm(&tm);
-    if (seconds < 0) {
-        return 0;
-    }
-    return (uint64_t)seconds >= PP_NEVER / PP_SECOND ? PP_NEVER : (pp_ns)seconds * PP_SECOND;
-}
-
-static bool is_p256(const EVP_PKEY *key)
-{
-    char group[32];
-    return EVP_PKEY_is_a(key, "EC") &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-           strcmp(group, "prime256v1") == 0;
-}
 
 static bool is_mail_key(const EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
-    return is_p256(key) || (EVP_PKEY_is_a(key, "RSA") && bits >= 3072 && bits <= 4096);
+    return pp_key_is_p256(key) || (EVP_PKEY_is_a(key, "RSA") && bits >= 3072 && bits <= 4096);
 }
 
 /* Are the extended key usages exactly these? */
@@ -90,7 +69,7 @@ static void classify(struct pp_certificate *c)
     } else if (usage_is(c->x509, NID_email_protect, NID_undef) && is_mail_key(key) &&
                pp_names_addresses(names, c->address, &c->n_addresses) == PP_OK) {
         c->kind = PP_CERT_ADDRESS;
-    } else if (usage_is(c->x509, NID_server_auth, NID_client_auth) && is_p256(key) &&
+    } else if (usage_is(c->x509, NID_server_auth, NID_client_auth) && pp_key_is_p256(key) &&
                pp_names_are_node(names, &id)) {
         c->kind = PP_CERT_NODE;
     }
@@ -135,8 +114,8 @@ int pp_certificate_parse(struct pp_certificate **out, struct pp_bytes der)
         return bad;
     }
     pp_sha256(c->keyid, der);
-    c->not_before = wall_time(X509_get0_notBefore(c->x509));
-    c->not_after = wall_time(X509_get0_notAfter(c->x509));
+    c->not_before = pp_wall_of(X509_get0_notBefore(c->x509));
+    c->not_after = pp_wall_of(X509_get0_notAfter(c->x509));
     classify(c);
     ERR_clear_error();
     *out = c;
@@ -224,16 +203,8 @@ size_t pp_certificate_serial(const struct pp_certificate *c, uint8_t *out, size_
 
 int pp_certificate_pem(struct pp_buf *out, const struct pp_certificate *c)
 {
-    char *text;
     BIO *bio = BIO_new(BIO_s_mem());
-    if (!bio || !PEM_write_bio_X509(bio, c->x509)) {
-        BIO_free(bio);
-        return PP_NOMEM;
-    }
-    long len = BIO_get_mem_data(bio, &text);
-    int bad = pp_buf_add(out, text, (size_t)len);
-    BIO_free(bio);
-    return bad;
+    return pp_bio_take(out, bio, bio && PEM_write_bio_X509(bio, c->x509));
 }
 
 /* One block of the text; PP_NOT_FOUND at its end. */

@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <trust/names.h>
+#include <trust/openssl.h>
 
 static bool set_times(ASN1_TIME *before, ASN1_TIME *after, const struct pp_validity *v)
 {
@@ -53,23 +54,9 @@ static bool add_subject_key(X509 *x509)
     return added;
 }
 
-static AUTHORITY_KEYID *authority_key(const X509 *issuer)
-{
-    const ASN1_OCTET_STRING *ski = X509_get0_subject_key_id((X509 *)issuer);
-    AUTHORITY_KEYID *aki = AUTHORITY_KEYID_new();
-    if (aki && ski) {
-        aki->keyid = ASN1_OCTET_STRING_dup(ski);
-    }
-    if (aki && aki->keyid) {
-        return aki;
-    }
-    AUTHORITY_KEYID_free(aki);
-    return NULL;
-}
-
 static bool add_authority_key(X509 *x509, const X509 *issuer)
 {
-    AUTHORITY_KEYID *aki = authority_key(issuer);
+    AUTHORITY_KEYID *aki = pp_authority_keyid(issuer);
     bool added = aki && X509_add1_ext_i2d(x509, NID_authority_key_identifier, aki, 0,
                                           X509V3_ADD_DEFAULT) == 1;
     AUTHORITY_KEYID_free(aki);

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <trust/openssl.h>
 
 static bool push(X509_CRL *crl, const struct pp_revocation *revocation)
 {
@@ -35,11 +36,9 @@ static bool add_number(X509_CRL *crl, uint64_t number)
 
 static bool add_authority_key(X509_CRL *crl, const struct pp_issuer *issuer)
 {
-    const ASN1_OCTET_STRING *ski = X509_get0_subject_key_id(issuer->certificate->x509);
-    AUTHORITY_KEYID *aki = AUTHORITY_KEYID_new();
-    bool added =
-        aki && ski && (aki->keyid = ASN1_OCTET_STRING_dup(ski)) != NULL &&
-        X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0, X509V3_ADD_DEFAULT) == 1;
+    AUTHORITY_KEYID *aki = pp_authority_keyid(issuer->certificate->x509);
+    bool added = aki && X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0,
+                                              X509V3_ADD_DEFAULT) == 1;
     AUTHORITY_KEYID_free(aki);
     return added;
 }
@@ -59,15 +58,8 @@ static bool set_head(X509_CRL *crl, const struct pp_issuer *issuer,
 
 static int add_pem(struct pp_buf *pem, X509_CRL *crl)
 {
-    char *text;
     BIO *bio = BIO_new(BIO_s_mem());
-    int bad = PP_NOMEM;
-    if (bio && PEM_write_bio_X509_CRL(bio, crl)) {
-        long len = BIO_get_mem_data(bio, &text);
-        bad = pp_buf_add(pem, text, (size_t)len);
-    }
-    BIO_free(bio);
-    return bad;
+    return pp_bio_take(pem, bio, bio && PEM_write_bio_X509_CRL(bio, crl));
 }
 
 int pp_issue_crl(struct pp_buf *pem, const struct pp_issuer *issuer,

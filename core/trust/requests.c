@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <trust/names.h>
+#include <trust/openssl.h>
 
 static bool add_names(X509_REQ *request, GENERAL_NAMES *names)
 {
@@ -18,15 +19,8 @@ static bool add_names(X509_REQ *request, GENERAL_NAMES *names)
 
 static int add_pem(struct pp_buf *pem, X509_REQ *request)
 {
-    char *text;
     BIO *bio = BIO_new(BIO_s_mem());
-    int bad = PP_NOMEM;
-    if (bio && PEM_write_bio_X509_REQ(bio, request)) {
-        long len = BIO_get_mem_data(bio, &text);
-        bad = pp_buf_add(pem, text, (size_t)len);
-    }
-    BIO_free(bio);
-    return bad;
+    return pp_bio_take(pem, bio, bio && PEM_write_bio_X509_REQ(bio, request));
 }
 
 int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses, size_t n,

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <trust/openssl.h>
 #include <trust/signature_base.h>
 
 #define P256_HALF 32
@@ -56,18 +57,13 @@ const char *pp_algorithm_name(enum pp_algorithm algorithm)
 /* The one algorithm that fits a key; negative when there is none. */
 static int algorithm_of(const EVP_PKEY *key)
 {
-    char group[32];
     if (EVP_PKEY_is_a(key, "ED25519")) {
         return PP_ALG_ED25519;
     }
     if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= 3072) {
         return PP_ALG_RSA_PSS_SHA512;
     }
-    if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-        strcmp(group, "prime256v1") == 0) {
-        return PP_ALG_ECDSA_P256_SHA256;
-    }
-    return PP_CRYPTO;
+    return pp_key_is_p256(key) ? PP_ALG_ECDSA_P256_SHA256 : PP_CRYPTO;
 }
 
 static const EVP_MD *digest_of(enum pp_algorithm algorithm)
