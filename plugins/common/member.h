@@ -1,0 +1,131 @@
+/*
+ * The life that every substrate's node leads around its tables: out, seeking its place, entering,
+ * member, leaving, gone; meeting contacts, joining through a look-up of its own id, trying again,
+ * merging with strangers, pinging those it was told of before it believes in them, telling its
+ * state. The tables, the steps of entering and the upkeep are the substrate's (struct
+ * pp_member_ops). Its struct pp_substrate_node begins with a struct pp_member.
+ */
+#ifndef PP_COMMON_MEMBER_H
+#define PP_COMMON_MEMBER_H
+
+#include <common/cache.h>
+#include <common/lookup.h>
+#include <common/peerset.h>
+
+#define PP_MEMBER_PINGING_MAX 32
+#define PP_MEET_MAX 64
+
+enum pp_phase {
+    PP_PHASE_OUT,    /* not told to join yet, or nobody answered */
+    PP_PHASE_SEEK,   /* looking up its own id */
+    PP_PHASE_ENTER,  /* the substrate's own steps */
+    PP_PHASE_MEMBER, /* active */
+    PP_PHASE_LEAVING,
+    PP_PHASE_LEFT
+};
+
+struct pp_member {
+    struct pp_agent a; /* first */
+    const struct pp_member_ops *ops;
+    struct pp_candidates candidates;
+    struct pp_quarantine quarantine;
+    pp_ns retry_at, until;
+    uint16_t pinging;
+    uint8_t phase, state, told, retries; /* enum pp_phase, enum pp_state */
+    bool client, merging;
+};
+
+struct pp_member_ops {
+    /* What is known of a peer in any table, or NULL. */
+    struct pp_entry *(*entry)(const struct pp_member *m, const struct pp_id *id);
+    /* Would it find a place? Only then is a peer that we were told of asked. */
+    bool (*wanted)(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
+    /* An active peer spoke to us: into the tables where it belongs. tag: why it was pinged, or 0. */
+    void (*learn)(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+    /* Out of the tables: dead, gone, or no longer active. */
+    void (*forget)(struct pp_member *m, pp_ns now, const struct pp_id *id);
+    /* How many peers the tables hold. */
+    size_t (*known)(const struct pp_member *m);
+    /* Up to `cap` of them: for moving and for seeking again without contacts. */
+    size_t (*peers)(const struct pp_member *m, struct pp_peer *out, size_t cap);
+    unsigned seek_k; /* how wide the own id is looked up */
+    /* Our place was found (peers closest first, at least one, none of them us): take the next
+     * step, and in the end call pp_member_activate or pp_member_retry. */
+    void (*place)(struct pp_member *m, pp_ns now, const struct pp_result *result);
+    /* Just became active. */
+    void (*activated)(struct pp_member *m, pp_ns now);
+    /* Our place as strangers see it; may be NULL: each peer is learnt. */
+    void (*merged)(struct pp_member *m, pp_ns now, const struct pp_result *result);
+    /* A request of the substrate's own kinds, from a proved peer (`proved`) or not; FIND and PING
+     * come here too. Not called once left, nor for a client. */
+    void (*request)(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                    const struct pp_header *header, struct pp_reader *body, bool proved);
+    void (*tick)(struct pp_member *m, pp_ns now);
+    pp_ns (*next)(const struct pp_member *m);
+    /* No ping is out any more; may be NULL. */
+    void (*settled)(struct pp_member *m, pp_ns now);
+    /* Says goodbye to whom it concerns; false: it needs no answers, so we are gone at once. */
+    bool (*goodbye)(struct pp_member *m, pp_ns now);
+    void (*free)(struct pp_member *m); /* the tables */
+};
+
+void pp_member_init(struct pp_member *m, const struct pp_member_ops *ops,
+                    const struct pp_lookup_ops *lookup_ops, const struct pp_substrate_host *host,
+                    void *ctx, enum pp_role role, const struct pp_peer *self,
+                    const uint8_t seed[16]);
+void pp_member_set_state(struct pp_member *m, enum pp_state state);
+/* Active from now on: says so to everybody it knows. */
+void pp_member_activate(struct pp_member *m, pp_ns now);
+/* Entering failed: once more, later, through the peers met meanwhile. */
+void pp_member_retry(struct pp_member *m, pp_ns now);
+/* Left at last: after goodbye's answers. */
+void pp_member_left(struct pp_member *m);
+
+/* Told of a peer by `teller`: pinged when it is wanted, plausible and not in quarantine. */
+void pp_member_candidate(struct pp_member *m, pp_ns now, const struct pp_peer *peer,
+                         const struct pp_peer *teller, uint32_t tag);
+/* All of a page. */
+void pp_member_candidates(struct pp_member *m, pp_ns now, const struct pp_page *page,
+                          const struct pp_peer *teller, uint32_t tag);
+void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+void pp_member_pump(struct pp_member *m, pp_ns now);
+/* Looks for our place through strangers (or, n = 0, through our own tables). */
+void pp_member_merge(struct pp_member *m, pp_ns now, const struct pp_peer *via, size_t n);
+void pp_member_late(struct pp_member *m, const struct pp_id *id);
+void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id);
+pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id);
+
+/* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
+void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
+                    const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len);
+
+/* The same for all in struct pp_lookup_ops. */
+bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id);
+pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id);
+bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
+                       const struct pp_peer *teller);
+void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
+void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
+#define PP_MEMBER_LOOKUP_OPS                                                                       \
+    .fresh = pp_member_fresh, .rto = pp_member_ask_rto, .refused = pp_member_refused,              \
+    .late = pp_member_ask_late, .dead = pp_member_ask_dead
+
+/* Entries of the descriptor that are the same for all. */
+void pp_member_destroy(struct pp_substrate_node *n);
+void pp_member_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts,
+                    size_t k);
+void pp_member_move(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *self);
+void pp_member_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until);
+void pp_member_receive(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                       struct pp_bytes payload);
+void pp_member_tick(struct pp_substrate_node *n, pp_ns now);
+pp_ns pp_member_next(const struct pp_substrate_node *n);
+int pp_member_lookup(struct pp_substrate_node *n, pp_ns now, const struct pp_id *key, unsigned k,
+                     unsigned paths, unsigned flags, uint64_t token);
+void pp_member_cancel(struct pp_substrate_node *n, uint64_t token);
+#define PP_MEMBER_FUNCTIONS                                                                        \
+    .destroy = pp_member_destroy, .meet = pp_member_meet, .move = pp_member_move,                  \
+    .leave = pp_member_leave, .receive = pp_member_receive, .tick = pp_member_tick,                \
+    .next = pp_member_next, .lookup = pp_member_lookup, .cancel = pp_member_cancel
+
+#endif

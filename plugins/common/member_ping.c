@@ -1,0 +1,140 @@
+/*
+ * Hearsay and pings of a member: whoever is told of is asked before it is believed in, whoever does
+ * not answer is suspected, then dead; see member.h.
+ */
+#include <common/find.h>
+#include <common/member.h>
+
+pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id)
+{
+    return pp_entry_rto(m->ops->entry(m, id));
+}
+
+void pp_member_late(struct pp_member *m, const struct pp_id *id)
+{
+    struct pp_entry *entry = m->ops->entry(m, id);
+    if (entry) {
+        entry->flags |= PP_ENTRY_SUSPECT;
+    }
+}
+
+void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id)
+{
+    if (!pp_id_is_zero(id)) {
+        pp_quarantine_add(&m->quarantine, id, now);
+        m->ops->forget(m, now, id);
+    }
+}
+
+static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
+{
+    struct pp_member *m = (struct pp_member *)a;
+    struct pp_id id = answer->peer->id;
+    if (answer->code == PP_AGAIN) {
+        pp_member_late(m, &id);
+        return;
+    }
+    m->pinging--;
+    if (answer->code != PP_OK) {
+        pp_member_dead(m, now, &id);
+    } else if (answer->rx->facts & PP_ID_PROVED && answer->header.flags & PP_WIRE_ACTIVE) {
+        m->ops->learn(m, now, &answer->rx->from, answer->tag);
+    }
+    pp_member_pump(m, now);
+}
+
+void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
+{
+    struct pp_writer w;
+    pp_agent_begin(&m->a, &w, PP_WIRE_PING);
+    pp_write_ping(&w, NULL);
+    struct pp_request request = {
+        .to = peer, .rto = pp_member_rto(m, &peer->id), .done = on_pong, .owner = m, .tag = tag};
+    if (pp_rpc_send(&m->a, now, &request, &w) == PP_OK) {
+        m->pinging++;
+    }
+}
+
+void pp_member_pump(struct pp_member *m, pp_ns now)
+{
+    struct pp_candidate next;
+    while (m->pinging < PP_MEMBER_PINGING_MAX && pp_candidates_take(&m->candidates, &next)) {
+        pp_member_ping(m, now, &next.peer, next.tag);
+    }
+    if (m->pinging > 0) {
+        return;
+    }
+    if (m->client && m->state != PP_LEFT) {
+        pp_member_set_state(m, m->ops->known(m) ? PP_ACTIVE : PP_ALONE);
+    }
+    if (m->ops->settled) {
+        m->ops->settled(m, now);
+    }
+}
+
+void pp_member_candidate(struct pp_member *m, pp_ns now, const struct pp_peer *peer,
+                         const struct pp_peer *teller, uint32_t tag)
+{
+    if (m->client || pp_id_equal(&peer->id, &m->a.self.id) ||
+        !pp_peer_plausible(peer, teller->address) ||
+        pp_quarantine_has(&m->quarantine, &peer->id, now) || !m->ops->wanted(m, &peer->id, tag)) {
+        return;
+    }
+    pp_candidates_add(&m->candidates, peer, tag);
+    pp_member_pump(m, now);
+}
+
+void pp_member_candidates(struct pp_member *m, pp_ns now, const struct pp_page *page,
+                          const struct pp_peer *teller, uint32_t tag)
+{
+    for (size_t i = 0; i < page->n; i++) {
+        pp_member_candidate(m, now, &page->peers[i], teller, tag);
+    }
+}
+
+void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
+                    const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len)
+{
+    struct pp_writer w;
+    pp_agent_begin_reply(&m->a, &w, header);
+    pp_write_page(&w, nearer, nearer != NULL, 0, extra, extra_len);
+    pp_agent_send(&m->a, &rx->from, &w);
+}
+
+/* ---- for the look-up engine ---- */
+
+static const struct pp_member *member_of(const struct pp_agent *a)
+{
+    return (const struct pp_member *)a;
+}
+
+bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
+{
+    const struct pp_member *m = member_of(a);
+    const struct pp_entry *entry = m->client ? NULL : m->ops->entry(m, id);
+    return entry && !(entry->flags & PP_ENTRY_SUSPECT) &&
+           pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
+}
+
+pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id)
+{
+    return pp_member_rto(member_of(a), id);
+}
+
+bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
+                       const struct pp_peer *teller)
+{
+    return !pp_peer_plausible(peer, teller->address) ||
+           pp_quarantine_has(&member_of(a)->quarantine, &peer->id, now);
+}
+
+void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
+{
+    (void)now;
+    pp_member_late((struct pp_member *)a, &peer->id);
+}
+
+void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
+{
+    pp_member_dead((struct pp_member *)a, now, &peer->id);
+}
