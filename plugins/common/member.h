@@ -40,7 +40,7 @@ struct pp_member_ops {
     struct pp_entry *(*entry)(const struct pp_member *m, const struct pp_id *id);
     /* Would it find a place? Only then is a peer that we were told of asked. */
     bool (*wanted)(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
-    /* An active peer spoke to us: into the tables where it belongs. tag: why it was pinged, or 0. */
+    /* An active peer spoke to us: into the tables where it belongs. tag: why it was pinged. */
     void (*learn)(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
     /* Out of the tables: dead, gone, or no longer active. */
     void (*forget)(struct pp_member *m, pp_ns now, const struct pp_id *id);

@@ -3,9 +3,9 @@
  * call of each other.
  *
  * The whole table is one list in the order of XOR distance from us. Its first `s` entries are the
- * sibling list (all nodes nearest to us, kept fresh); beyond them each bucket (one length of shared
- * prefix: a contiguous run of the list) holds at most `bucket` contacts. Every peer in it has itself
- * answered or asked us; an old live contact is never displaced by a new one.
+ * sibling list (all nodes nearest to us, kept fresh); beyond them each bucket (one length of
+ * shared prefix: a contiguous run of the list) holds at most `bucket` contacts. Every peer in it
+ * has itself answered or asked us; an old live contact is never displaced by a new one.
  */
 #ifndef KADEMLIA_H
 #define KADEMLIA_H
@@ -46,6 +46,8 @@ static inline const struct pp_substrate_node *kademlia_of(const struct pp_agent 
 struct pp_order kademlia_order(const struct pp_substrate_node *n);
 /* A run of the list: entries [from, to) beyond the siblings that share `bits` bits with us. */
 void kademlia_bucket(const struct pp_substrate_node *n, unsigned bits, size_t *from, size_t *to);
+/* Cuts a bucket to its size: a new sibling pushes an old one into it. */
+void kademlia_trim(struct pp_substrate_node *n, pp_ns now, unsigned bits);
 struct pp_entry *kademlia_entry(const struct pp_member *m, const struct pp_id *id);
 bool kademlia_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
 void kademlia_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);

@@ -6,14 +6,23 @@
 
 #include <common/find.h>
 
-#define REFER_MIN 8 /* a reply has the max(k, 8) nearest */
+#define REFER_MIN 8  /* a reply has the max(k, 8) nearest, and .. */
+#define REFER_MORE 2 /* .. half as many again, since some may have died unnoticed */
+#define NEAREST_MAX PP_PAGE_MAX
+
+static size_t width(unsigned k)
+{
+    size_t max = k < REFER_MIN ? REFER_MIN : k;
+    max += max / REFER_MORE;
+    return max < NEAREST_MAX ? max : NEAREST_MAX;
+}
 
 /* The `max` nearest to the key of all unsuspected entries and, when active, of ourselves. */
 static size_t nearest(const struct pp_substrate_node *n, const struct pp_id *key, size_t max,
                       struct pp_peer *out)
 {
-    struct pp_entry room[PP_K_MAX + 1];
-    struct pp_peerset best = {room, 0, PP_K_MAX + 1};
+    struct pp_entry room[NEAREST_MAX];
+    struct pp_peerset best = {room, 0, NEAREST_MAX};
     struct pp_order order = {pp_distance_xor, *key};
     if (n->m.a.active) {
         struct pp_entry self = {.peer = n->m.a.self};
@@ -31,13 +40,12 @@ void kademlia_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
                       const struct pp_header *header, struct pp_reader *body)
 {
     struct pp_find find;
-    struct pp_peer peers[PP_K_MAX + 1];
+    struct pp_peer peers[NEAREST_MAX];
     struct pp_writer w;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
-    size_t max = find.k < REFER_MIN ? REFER_MIN : find.k;
-    size_t count = nearest(n, &find.key, max, peers);
+    size_t count = nearest(n, &find.key, width(find.k), peers);
     bool complete = count > 0 && pp_id_equal(&peers[0].id, &n->m.a.self.id);
     pp_agent_begin_reply(&n->m.a, &w, header);
     pp_write8(&w, complete);
@@ -111,9 +119,8 @@ static void rank(const struct pp_agent *a, const struct pp_id *key, const struct
 static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
 {
     const struct pp_substrate_node *n = kademlia_of(a);
-    struct pp_peer peers[PP_K_MAX + 1];
-    size_t max = l->k < REFER_MIN ? REFER_MIN : l->k;
-    size_t count = nearest(n, &l->key, max, peers);
+    struct pp_peer peers[NEAREST_MAX];
+    size_t count = nearest(n, &l->key, width(l->k), peers);
     for (size_t i = 0; i < count; i++) {
         pp_lookup_seed(a, now, l, &peers[i], NULL, false);
     }

@@ -80,18 +80,9 @@ bool kademlia_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t
     return !kademlia_entry(m, id) && has_place(n, id);
 }
 
-/* The one that was pushed out of the siblings may overfill its bucket: the suspected goes, else the
- * one not heard for the longest. */
-static void trim(struct pp_substrate_node *n, pp_ns now)
+/* Who gives way in an overfull bucket: the suspected, else the one not heard for the longest. */
+static size_t weakest(const struct pp_substrate_node *n, pp_ns now, size_t from, size_t to)
 {
-    size_t from, to;
-    if (n->table.n <= n->net->siblings) {
-        return;
-    }
-    kademlia_bucket(n, shared(n, n->net->siblings), &from, &to);
-    if (to - from <= n->net->bucket) {
-        return;
-    }
     size_t victim = from;
     for (size_t i = from; i < to; i++) {
         const struct pp_entry *entry = &n->table.at[i], *worst = &n->table.at[victim];
@@ -100,7 +91,16 @@ static void trim(struct pp_substrate_node *n, pp_ns now)
             victim = i;
         }
     }
-    pp_peerset_remove(&n->table, victim);
+    return victim;
+}
+
+void kademlia_trim(struct pp_substrate_node *n, pp_ns now, unsigned bits)
+{
+    size_t from, to;
+    kademlia_bucket(n, bits, &from, &to);
+    for (; to - from > n->net->bucket; to--) {
+        pp_peerset_remove(&n->table, weakest(n, now, from, to));
+    }
 }
 
 /* A full bucket: whoever is suspected gives way at once; the silent one is asked whether it lives,
@@ -108,21 +108,18 @@ static void trim(struct pp_substrate_node *n, pp_ns now)
 static void contest(struct pp_substrate_node *n, pp_ns now, const struct pp_entry *entry)
 {
     struct pp_order order = kademlia_order(n);
-    size_t from, to, oldest;
+    size_t from, to;
     kademlia_bucket(n, pp_id_shared_bits(&n->m.a.self.id, &entry->peer.id), &from, &to);
-    oldest = from;
-    for (size_t i = from; i < to; i++) {
-        if (n->table.at[i].flags & PP_ENTRY_SUSPECT) {
-            pp_peerset_remove(&n->table, i);
-            pp_peerset_insert(&n->table, &order, UINT16_MAX, entry);
-            return;
-        }
-        bool older = pp_entry_age(&n->table.at[i], now) > pp_entry_age(&n->table.at[oldest], now);
-        oldest = older ? i : oldest;
+    if (from == to) {
+        return;
     }
-    const struct pp_entry *silent = &n->table.at[oldest];
-    if (from < to && pp_entry_age(silent, now) > 10 * n->net->ping &&
-        !pp_rpc_pending(&n->m.a, &silent->peer, PP_WIRE_PING)) {
+    size_t weak = weakest(n, now, from, to);
+    const struct pp_entry *silent = &n->table.at[weak];
+    if (silent->flags & PP_ENTRY_SUSPECT) {
+        pp_peerset_remove(&n->table, weak);
+        pp_peerset_insert(&n->table, &order, UINT16_MAX, entry);
+    } else if (pp_entry_age(silent, now) > 10 * n->net->ping &&
+               !pp_rpc_pending(&n->m.a, &silent->peer, PP_WIRE_PING)) {
         pp_member_ping(&n->m, now, &silent->peer, 0);
     }
 }
@@ -155,7 +152,9 @@ void kademlia_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
         } else {
             bool sibling = pp_peerset_place(&n->table, &order, &peer->id) < n->net->siblings;
             pp_peerset_insert(&n->table, &order, UINT16_MAX, &entry);
-            trim(n, now);
+            if (n->table.n > n->net->siblings) {
+                kademlia_trim(n, now, shared(n, n->net->siblings));
+            }
             if (sibling && m->phase == PP_PHASE_MEMBER) {
                 kademlia_ask_soon(n, now);
             }

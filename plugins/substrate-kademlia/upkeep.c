@@ -1,6 +1,6 @@
 /*
- * Joining's last step and what goes on after it: pings to silent siblings, a question to one of them
- * for others near us, a look-up into each bucket now and then (Maymounkov and Mazieres 2002,
+ * Joining's last step and what goes on after it: pings to silent siblings, a question to one of
+ * them for others near us, a look-up into each bucket now and then (Maymounkov and Mazieres 2002,
  * section 2.3).
  */
 #include "kademlia.h"
@@ -23,6 +23,9 @@ void kademlia_place(struct pp_member *m, pp_ns now, const struct pp_result *resu
 void kademlia_activated(struct pp_member *m, pp_ns now)
 {
     struct pp_substrate_node *n = kademlia_node(m);
+    for (unsigned bits = 0; bits < PP_ID_BITS; bits++) {
+        kademlia_trim(n, now, bits); /* a joiner remembers more */
+    }
     n->upkeep_at = now + pp_random_jitter(&m->a.random, UPKEEP);
     n->ask_wait = ASK_FIRST;
     n->ask_at = now + pp_random_jitter(&m->a.random, ASK_FIRST);
@@ -93,13 +96,13 @@ static void ask_sibling(struct pp_substrate_node *n, pp_ns now)
     pp_rpc_send(&n->m.a, now, &request, &w);
 }
 
-/* The deepest bucket of which a part lies beyond the siblings; -1: they are all there is. */
+/* The deepest bucket that the siblings may not hold whole; -1: they are all there is. */
 static int edge(const struct pp_substrate_node *n)
 {
-    if (n->table.n <= n->net->siblings) {
+    if (n->table.n < n->net->siblings) {
         return -1;
     }
-    return (int)pp_id_shared_bits(&n->m.a.self.id, &n->table.at[n->net->siblings].peer.id);
+    return (int)pp_id_shared_bits(&n->m.a.self.id, &n->table.at[n->net->siblings - 1].peer.id);
 }
 
 static void next_bucket(struct pp_substrate_node *n, pp_ns now)
