@@ -35,9 +35,9 @@ admin: {{listen: "{ADDRESS}:{self.admin}"}}
                               capture_output=True, text=True)
         check(done.returncode == 0, f"peerpost-ca {argv}: {done.stderr}")
 
-    def start(self, env=None):
+    def start(self, env=None, prefix=()):
         self.log = open(self.path("log"), "ab")
-        self.process = subprocess.Popen([program("peerpostd"), "--config", self.path("config.yaml")],
+        self.process = subprocess.Popen([*prefix, program("peerpostd"), "--config", self.path("config.yaml")],
                                         stderr=self.log, env=dict(self.env, **(env or {})))
         end = time.monotonic() + 30
         while time.monotonic() < end:
