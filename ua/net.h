@@ -58,7 +58,13 @@ struct pp_net_request {
     const char *circuit; /* isolates operations from one another behind a proxy; NULL */
 };
 
-enum pp_place { PP_PLACE_SPOOL, PP_PLACE_NEW, PP_PLACE_QUARANTINE, PP_PLACE_JUNK };
+enum pp_place {
+    PP_PLACE_SPOOL,
+    PP_PLACE_NEW, /* the Maildir */
+    PP_PLACE_QUARANTINE,
+    PP_PLACE_JUNK,
+    PP_PLACE_SIGNED /* signed forms of delivered messages, when they are wanted */
+};
 
 struct pp_net_ops {
     struct pp_now (*now)(struct pp_net_impl *net);

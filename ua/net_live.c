@@ -412,6 +412,7 @@ int pp_net_live_open(struct pp_net_impl **out, struct pp_loop *loop,
     net->spool = copy(options->spool, &ok);
     net->quarantine = copy(options->quarantine, &ok);
     net->blobs = copy(options->blobs, &ok);
+    net->signed_mail = copy(options->signed_mail, &ok);
     net->maildir = copy(options->maildir, &ok);
     net->junk = copy(options->junk, &ok);
     net->bind = copy(options->bind, &ok);
@@ -456,6 +457,7 @@ void pp_net_live_close(struct pp_net_impl *net)
     free(net->spool);
     free(net->quarantine);
     free(net->blobs);
+    free(net->signed_mail);
     free(net->maildir);
     free(net->junk);
     free(net->bind);

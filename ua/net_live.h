@@ -22,7 +22,7 @@ struct pp_net_live_options {
     const char *ticket_file; /* TLS sessions kept between runs, or NULL */
     /* Folders exist already (0700); NULL: what would need it fails with PP_IO. */
     const char *journal; /* a file */
-    const char *spool, *quarantine, *blobs;
+    const char *spool, *quarantine, *blobs, *signed_mail;
     const char *maildir, *junk;
 };
 

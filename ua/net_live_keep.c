@@ -37,6 +37,8 @@ static const char *folder_of(const struct pp_net_impl *net, enum pp_place place,
         return net->quarantine;
     case PP_PLACE_JUNK:
         return net->junk;
+    case PP_PLACE_SIGNED:
+        return net->signed_mail;
     }
     return NULL;
 }

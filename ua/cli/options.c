@@ -42,7 +42,7 @@ static const struct pp_option options[] = {
     {"ops.connections", PP_OPT_INT, "0", 0, 4 * PP_K_MAX, NODE,
      "peers contacted at most for one operation; 0: 2k"},
     {"deliver.keep_signed", PP_OPT_BOOL, "false", 0, 0, NODE,
-     "keep the signed form beside each message"},
+     "keep what the sender signed in state/signed"},
     {"log.file", PP_OPT_STRING, "-", 0, 0, NODE, "where the log goes; -: standard error"},
     {"log.level", PP_OPT_STRING, "warn", 0, 0, NODE, "error, warn, info or debug"},
     {"plugins.dir", PP_OPT_STRING, "", 0, 0, NODE, "folder of the plugins; empty: beside peerpost"},

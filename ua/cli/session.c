@@ -12,6 +12,7 @@
 #include <mail/send.h>
 #include <net_live.h>
 #include <openssl/evp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -125,7 +126,7 @@ int identity_open(struct identity *who, struct cli *cli, struct pp_error *error)
 
 static int make_folders(struct cli *cli, struct pp_error *error)
 {
-    static const char *const names[] = {"spool", "blobs", "quarantine"};
+    static const char *const names[] = {"spool", "blobs", "quarantine", "signed"};
     char path[PATH_MAX];
     int rc = pp_maildir_make(session_maildir(cli), error);
     for (size_t i = 0; rc == PP_OK && i < sizeof names / sizeof *names; i++) {
@@ -175,7 +176,7 @@ static int open_net(struct session *s, const struct pp_net_live_options *o, pp_n
 static int connect_net(struct session *s, struct cli *cli, pp_ns patience, struct pp_error *error)
 {
     char peers[PATH_MAX], journal[PATH_MAX], tickets[PATH_MAX], spool[PATH_MAX];
-    char quarantine[PATH_MAX], blobs[PATH_MAX];
+    char quarantine[PATH_MAX], blobs[PATH_MAX], signed_mail[PATH_MAX];
     const char *list[CONTACTS_MAX];
     struct pp_net_live_options o = {
         .overlay = {.network_name = pp_config_text(cli->config, "network.name"),
@@ -192,6 +193,7 @@ static int connect_net(struct session *s, struct cli *cli, pp_ns patience, struc
         .spool = in_state(cli, spool, "spool"),
         .quarantine = in_state(cli, quarantine, "quarantine"),
         .blobs = in_state(cli, blobs, "blobs"),
+        .signed_mail = in_state(cli, signed_mail, "signed"),
         .maildir = session_maildir(cli),
     };
     int rc = load_plugin(s, cli, &o.overlay, error);
@@ -228,6 +230,8 @@ static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
 int session_open(struct session **out, struct cli *cli, pp_ns patience, struct pp_error *error)
 {
     struct session *s = calloc(1, sizeof *s);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL); /* a node that hangs up: an error of its request, no more */
     int rc = s ? identity_open(&s->who, cli, error) : pp_fail(error, PP_NOMEM, "out of memory");
     if (rc == PP_OK) {
         check_certificate(&s->who);

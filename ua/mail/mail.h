@@ -26,7 +26,7 @@ struct pp_mail_options {
     pp_ns max_age;            /* of a queued message: 5 days */
     uint64_t life;            /* seconds asked for bodies and notifications: 30 days */
     unsigned paths;           /* disjoint look-ups of the own inbox and certificate: 3 */
-    bool keep_signed;         /* deliver.keep_signed */
+    bool keep_signed;         /* the signed form of each message goes to PP_PLACE_SIGNED */
 };
 void pp_mail_options_default(struct pp_mail_options *o);
 

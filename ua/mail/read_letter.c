@@ -14,7 +14,7 @@
 #define KEEP_TRYING ((int64_t)30 * 86400)
 #define DELETE_ATTEMPTS 5
 #define SET_ASIDE_MAX 100
-enum { TOKEN_KEPT, TOKEN_MARKED, TOKEN_SET_ASIDE };
+enum { TOKEN_SIGNED, TOKEN_KEPT, TOKEN_MARKED, TOKEN_SET_ASIDE };
 
 static const struct pp_mailnet *net_of(const struct pp_letter *letter)
 {
@@ -44,6 +44,9 @@ void pp_letter_free(struct pp_letter *letter)
     }
     if (letter->ready) {
         net->ops->blob_free(net->impl, letter->ready);
+    }
+    if (letter->signed_form) {
+        net->ops->blob_free(net->impl, letter->signed_form);
     }
     pp_notification_finish(&letter->n);
     free(letter);
@@ -197,12 +200,22 @@ static void mark(struct pp_letter *letter, uint64_t token)
     net->ops->note(net->impl, &letter->act, pp_str(key), pp_bytes(NULL, 0), token);
 }
 
+static void keep(struct pp_letter *letter)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    net->ops->blob_keep(net->impl, &letter->act, letter->ready, PP_PLACE_NEW, letter->hash,
+                        TOKEN_KEPT);
+}
+
 static void on_kept(struct pp_act *act, uint64_t token, int error)
 {
     struct pp_letter *letter = (struct pp_letter *)act;
-    (void)token;
     if (error && error != PP_EXISTS) {
         pp_read_fail(letter->read, error, "cannot deliver into the Maildir");
+        return;
+    }
+    if (token == TOKEN_SIGNED) {
+        keep(letter);
         return;
     }
     pp_mail_crash(letter->read->mail, "fetch-kept");
@@ -279,8 +292,12 @@ static void deliver(struct pp_letter *letter)
         note_time(letter, 'm', letter->hash);
         note(letter, 'i', letter->hash, pp_bytes(NULL, 0));
     }
-    net->ops->blob_keep(net->impl, &letter->act, letter->ready, PP_PLACE_NEW, letter->hash,
-                        TOKEN_KEPT);
+    if (letter->signed_form) {
+        net->ops->blob_keep(net->impl, &letter->act, letter->signed_form, PP_PLACE_SIGNED,
+                            letter->hash, TOKEN_SIGNED);
+        return;
+    }
+    keep(letter);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */

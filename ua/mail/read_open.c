@@ -50,7 +50,11 @@ static int open_body(struct pp_letter *letter, struct blob_io *message, struct p
         snprintf(letter->why, sizeof letter->why, "its body cannot be decrypted: %.200s",
                  error.text);
     }
-    net->ops->blob_free(net->impl, scratch.blob);
+    if (rc == PP_OK && opened->is_signed && pp_mail_is(letter->read->mail)->keep_signed) {
+        letter->signed_form = scratch.blob;
+    } else {
+        net->ops->blob_free(net->impl, scratch.blob);
+    }
     return rc;
 }
 

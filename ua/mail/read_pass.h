@@ -34,6 +34,7 @@ struct pp_letter {
     struct pp_spread spread; /* fetch, then delete */
     struct pp_stream streams[PP_STREAMS];
     struct pp_blob *body, *ready; /* sealed object; what goes into the Maildir */
+    struct pp_blob *signed_form;  /* what the sender signed, when it is to be kept */
     char signature[400];          /* of Authentication-Results */
     char return_path[256];
     enum pp_letter_end end;

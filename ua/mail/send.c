@@ -9,24 +9,16 @@
 #include <base/crash.h>
 #include <mail/envelope.h>
 #include <mail/message.h>
-#include <mail/record.h>
 #include <mail/report.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define RETRY_FIRST 60
 #define RETRY_MOST 3600
-#define FINISHED_DAYS 7
 
 static const struct pp_mailnet *net_of(const struct pp_send *send)
 {
     return &pp_mail_is(send->mail)->net;
-}
-
-static void job_key(struct pp_buf *out, const char *name)
-{
-    pp_buf_add_str(out, "s:");
-    pp_buf_add_str(out, name);
 }
 
 void pp_send_note_key(struct pp_buf *out, const struct pp_send *send, uint32_t recipient)
@@ -57,7 +49,7 @@ static void note_job(struct pp_send *send, uint64_t token)
 {
     struct pp_buf key = {0}, value = {0};
     const struct pp_mailnet *net = net_of(send);
-    job_key(&key, send->name);
+    pp_send_job_key(&key, send->name);
     if (pp_job_write(&value, &send->job) != PP_OK) {
         pp_send_fail(send, PP_NOMEM, "out of memory");
     } else {
@@ -212,7 +204,7 @@ static void clear(struct pp_send *send)
                           .attempts = (uint32_t)send->job.n_groups, /* files to remove */
                           .finished = true};
     struct pp_buf key = {0}, value = {0};
-    job_key(&key, send->name);
+    pp_send_job_key(&key, send->name);
     pp_job_write(&value, &last);
     net->ops->note(net->impl, &send->act, pp_buf_bytes(&key), pp_buf_bytes(&value),
                    PP_SEND_CLEARED);
@@ -539,59 +531,4 @@ void pp_send_drop(struct pp_send *send)
         send->ending = true;
         clear(send);
     }
-}
-
-/* --- records ------------------------------------------------------------------------------- */
-
-int pp_send_recall(struct pp_mail *mail, const char *name, struct pp_job *job)
-{
-    struct pp_buf key = {0}, value = {0};
-    *job = (struct pp_job){0};
-    job_key(&key, name);
-    int rc = pp_mail_recall(mail, pp_buf_bytes(&key), &value);
-    rc = rc == PP_OK ? pp_job_read(job, pp_buf_bytes(&value)) : rc;
-    pp_buf_free(&key);
-    pp_buf_wipe(&value);
-    return rc;
-}
-
-int64_t pp_send_due(struct pp_mail *mail, const char *name)
-{
-    struct pp_job job;
-    if (pp_send_recall(mail, name, &job) != PP_OK) {
-        return 0;
-    }
-    int64_t due = job.finished ? 0 : job.next_try;
-    pp_job_finish(&job);
-    return due;
-}
-
-struct sweep {
-    struct pp_mail *mail;
-    struct pp_buf keys; /* each with its length */
-};
-
-static int sweep_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
-{
-    struct sweep *s = ctx;
-    struct pp_job job;
-    if (pp_job_read(&job, value) == PP_OK) {
-        if (job.finished && job.created + FINISHED_DAYS * 86400 < pp_mail_seconds(s->mail)) {
-            pp_record_bytes(&s->keys, key);
-        }
-        pp_job_finish(&job);
-    }
-    return 0;
-}
-
-void pp_send_sweep(struct pp_mail *mail)
-{
-    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
-    struct sweep s = {.mail = mail};
-    net->ops->replay(net->impl, pp_str("s:"), sweep_one, &s);
-    struct pp_reader r = pp_reader(pp_buf_bytes(&s.keys));
-    while (pp_reader_left(&r)) {
-        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
-    }
-    pp_buf_free(&s.keys);
 }

@@ -67,6 +67,9 @@ void pp_send_next(struct pp_send *send); /* starts what may start; ends the pass
 void pp_send_note_key(struct pp_buf *out, const struct pp_send *send, uint32_t recipient);
 void pp_send_blob_name(char out[112], const struct pp_send *send, uint32_t group);
 
+/* send_record.c */
+void pp_send_job_key(struct pp_buf *out, const char *name);
+
 /* send_body.c */
 int pp_send_make_groups(struct pp_send *send);
 /* Seals the next group that is not, and keeps it; false: none is left. */

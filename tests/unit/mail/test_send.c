@@ -315,6 +315,21 @@ static void test_partition_keeps_it_queued(void)
     end();
 }
 
+static void test_signed_form_is_kept(void)
+{
+    begin(8);
+    person_halt(&bob);
+    bob.options.keep_signed = true;
+    person_boot(&bob);
+    spool_to_bob("m1");
+    CHECK_FATAL(person_pass(&alice, "m1") && person_fetch(&bob, NULL));
+    const struct fake_file *f = fake_file(bob.net, PP_PLACE_SIGNED, 0);
+    CHECK_FATAL(f != NULL);
+    CU_ASSERT_STRING_EQUAL(f->name, fake_file(bob.net, PP_PLACE_NEW, 0)->name);
+    CU_ASSERT(strstr((const char *)f->octets.data, "signed-data") != NULL);
+    end();
+}
+
 static void test_small_networks(void)
 {
     for (size_t nodes = 1; nodes <= 4; nodes++) {
@@ -475,8 +490,8 @@ CHECK_MAIN("send and read", CHECK(test_whole_path), CHECK(test_to_and_cc_share_b
            CHECK(test_inbox_holders_fail_then_one_returns),
            CHECK(test_old_inbox_brings_nothing_twice), CHECK(test_clock_skew_is_learned),
            CHECK(test_throttled_append_is_repeated_signed), CHECK(test_squatted_id_starts_over),
-           CHECK(test_partition_keeps_it_queued), CHECK(test_small_networks),
-           CHECK(test_no_network_blames_nobody), CHECK(test_full_disk_confirms_nothing),
-           CHECK(test_bad_notification_blocks_nothing), CHECK(test_sender_killed_at_every_step),
-           CHECK(test_reader_killed_at_every_step),
+           CHECK(test_partition_keeps_it_queued), CHECK(test_signed_form_is_kept),
+           CHECK(test_small_networks), CHECK(test_no_network_blames_nobody),
+           CHECK(test_full_disk_confirms_nothing), CHECK(test_bad_notification_blocks_nothing),
+           CHECK(test_sender_killed_at_every_step), CHECK(test_reader_killed_at_every_step),
            CHECK(test_killed_sender_after_the_reader_deleted))
