@@ -53,6 +53,7 @@ struct pp_net_request {
     struct pp_bytes body;         /* copied; or .. */
     struct pp_bytes certificates; /* .. multipart: this PEM set (copied) .. */
     struct pp_blob *blob;         /* .. and this object (referenced until ended) */
+    const char *boundary;         /* of the multipart body, when it is signed; NULL: the net's */
     uint64_t answer_max;
     struct pp_net_times times;
     const char *circuit; /* isolates operations from one another behind a proxy; NULL */

@@ -100,9 +100,10 @@ static int make_body(struct pp_live_request *r, const struct pp_net_request *q,
         return pp_buf_add(&r->before, q->body.data, q->body.len);
     }
     uint8_t random[16];
-    char boundary[40];
+    char made[40];
     pp_random(random, sizeof random);
-    pp_hex(boundary, random, sizeof random);
+    pp_hex(made, random, sizeof random);
+    const char *boundary = q->boundary ? q->boundary : made;
     pp_multipart_open_part(&r->before, boundary, "certificates", "application/x-pem-file", true);
     pp_buf_add(&r->before, q->certificates.data, q->certificates.len);
     pp_multipart_open_part(&r->before, boundary, "object", "application/octet-stream", false);

@@ -31,6 +31,7 @@ PURE = {"assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h
 # What stores share may use files and threads.
 STORES = "plugins/common/store/"
 # Mail logic and node logic do no I/O: they see no loop, socket, HTTP or overlay.
+WITHOUT_IO = {"http/multipart.h"}  # octets in, octets out, although it stands beside what does I/O
 NO_IO = {"ua/mail/": ("io/", "http/", "overlay/"), "ua/seal/": ("io/", "http/", "overlay/")}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
@@ -94,7 +95,7 @@ def faults_of(top, path):
             if target is None and re.fullmatch(pattern, name) and not path.startswith(rooms):
                 yield line, f"<{name}> may be included in {', '.join(rooms)} only"
         for place, closed in NO_IO.items():
-            if path.startswith(place) and name.startswith(closed):
+            if path.startswith(place) and name.startswith(closed) and name not in WITHOUT_IO:
                 yield line, f"{place} does no I/O and includes <{name}>; use net.h"
         if path.startswith("plugins/"):
             fault = plugin_fault(path, name, target)

@@ -223,7 +223,7 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
     ask->request.times.total += g->size / 16384 * PP_SECOND;
     pp_ask_field(ask, "Peerpost-Life", "%llu", (unsigned long long)pp_mail_is(s->mail)->life);
     pp_ids_add(&g->asked, &t->peer.id);
-    return PP_OK;
+    return t->retried ? pp_sign_ask_as_user(s->mail, ask, NULL, NULL) : PP_OK;
 }
 
 static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
@@ -232,6 +232,10 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     struct pp_job_group *g = &run->send->job.groups[run->index];
     if (t->error) {
         return PP_VERDICT_BAD;
+    }
+    if (t->status == 429 && !t->retried && pp_mail_is(s->mail)->n_keys) {
+        t->retried = true; /* throttled: once more, signed */
+        return PP_VERDICT_AGAIN;
     }
     if (t->status == 410) {
         g->gone = true; /* its last reader deleted it: nothing is to do */

@@ -5,6 +5,7 @@
 
 #include <base/encode.h>
 #include <base/hash.h>
+#include <http/multipart.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,11 +66,59 @@ static void parts_finish(struct parts *p)
     pp_buf_free(&p->signature);
 }
 
+static int hash_blob(struct pp_mail *mail, struct pp_blob *blob, struct pp_hash *hash)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    uint8_t piece[16384];
+    int64_t n = 1;
+    for (uint64_t at = 0; n > 0; at += (uint64_t)n) {
+        n = net->ops->blob_read(net->impl, blob, at, piece, sizeof piece);
+        if (n > 0) {
+            pp_hash_add(hash, pp_bytes(piece, (size_t)n));
+        }
+    }
+    return n < 0 ? PP_IO : PP_OK;
+}
+
+/* SHA-256 of the body as it will travel; a multipart one gets its boundary here. */
+static int hash_body(struct pp_mail *mail, struct pp_ask *ask, uint8_t digest[32])
+{
+    struct pp_net_request *q = &ask->request;
+    struct pp_buf before = {0}, after = {0};
+    uint8_t random[16];
+    if (!q->blob) {
+        pp_sha256(digest, q->body);
+        return PP_OK;
+    }
+    pp_mail_random(mail, random, sizeof random);
+    pp_hex(ask->boundary, random, sizeof random);
+    q->boundary = ask->boundary;
+    pp_multipart_open_part(&before, q->boundary, "certificates", "application/x-pem-file", true);
+    pp_buf_add(&before, q->certificates.data, q->certificates.len);
+    pp_multipart_open_part(&before, q->boundary, "object", "application/octet-stream", false);
+    pp_multipart_close(&after, q->boundary);
+    struct pp_hash *hash = pp_hash_create();
+    int rc = hash && !before.failed && !after.failed ? PP_OK : PP_NOMEM;
+    if (rc == PP_OK) {
+        pp_hash_add(hash, pp_buf_bytes(&before));
+        rc = hash_blob(mail, q->blob, hash);
+        pp_hash_add(hash, pp_buf_bytes(&after));
+        pp_hash_digest(hash, digest);
+    }
+    pp_hash_destroy(hash);
+    pp_buf_free(&before);
+    pp_buf_free(&after);
+    return rc;
+}
+
 static int sign(struct pp_mail *mail, struct pp_ask *ask, struct parts *p, EVP_PKEY *key,
                 const uint8_t keyid[32], const char *pragma, const char *confirm)
 {
     uint8_t digest[32], nonce[16];
-    pp_sha256(digest, ask->request.body);
+    int rc = hash_body(mail, ask, digest);
+    if (rc != PP_OK) {
+        return rc;
+    }
     pp_mail_random(mail, nonce, sizeof nonce);
     pp_node_authority(p->authority, &ask->request.peer->id);
     pp_buf_add_str(&p->path, "/");

@@ -13,6 +13,7 @@
 struct pp_ask {
     struct pp_net_request request;
     char *fields[PP_ASK_FIELDS]; /* owned */
+    char boundary[40];           /* of a signed multipart body */
     size_t n_fields;
     bool failed;
 };
@@ -23,8 +24,8 @@ void pp_ask_finish(struct pp_ask *ask);
 void pp_ask_field(struct pp_ask *ask, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Signs the request as it stands (method, identifier, body in memory) for its peer; pragma and
- * confirm are the values of those fields, or NULL; they are added too. ! PP_CRYPTO, PP_NOMEM */
+/* Signs the request as it stands (method, identifier, body, also multipart) for its peer; pragma
+ * and confirm are the values of those fields, or NULL; they are added too. ! PP_CRYPTO, PP_NOMEM */
 int pp_sign_ask(struct pp_mail *mail, struct pp_ask *ask, EVP_PKEY *key, const uint8_t keyid[32],
                 const char *pragma, const char *confirm);
 /* The same with the user's current key and "Peerpost-Certificate". */

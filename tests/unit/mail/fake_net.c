@@ -5,6 +5,7 @@
 
 #include <base/crash.h>
 #include <base/hash.h>
+#include <http/multipart.h>
 #include <stdio.h>
 
 struct pp_blob {
@@ -18,6 +19,7 @@ struct fake_request {
     struct pp_buf identifier, body, set;
     struct pp_buf fields; /* lines with NUL between */
     struct pp_blob *blob;
+    char boundary[40];
     uint64_t answer_max;
     struct pp_net_times times;
 };
@@ -187,6 +189,7 @@ static void f_request(struct pp_net_impl *net, struct pp_act *act, const struct 
     if (r->blob) {
         r->blob->refs++;
     }
+    snprintf(r->boundary, sizeof r->boundary, "%s", q->boundary ? q->boundary : "");
     r->answer_max = q->answer_max;
     r->times = q->times;
     e->request = r;
@@ -431,6 +434,20 @@ static void give(struct fake_event *e, const struct fake_answer *a)
     }
 }
 
+/* The body as it would travel: what a signature's digest is of. */
+static void wire(const struct fake_request *r, struct pp_buf *out)
+{
+    if (!r->blob) {
+        pp_buf_add(out, r->body.data, r->body.len);
+        return;
+    }
+    pp_multipart_open_part(out, r->boundary, "certificates", "application/x-pem-file", true);
+    pp_buf_add(out, r->set.data, r->set.len);
+    pp_multipart_open_part(out, r->boundary, "object", "application/octet-stream", false);
+    pp_buf_add(out, r->blob->octets.data, r->blob->octets.len);
+    pp_multipart_close(out, r->boundary);
+}
+
 static void run_request(struct pp_net_impl *net, struct fake_event *e)
 {
     struct fake_request *r = e->request;
@@ -447,7 +464,10 @@ static void run_request(struct pp_net_impl *net, struct fake_event *e)
         return;
     }
     struct fake_answer a = {0};
+    struct pp_buf octets = {0};
+    wire(r, &octets);
     struct fake_ask ask = {.method = r->method,
+                           .wire = pp_buf_bytes(&octets),
                            .identifier = pp_buf_bytes(&r->identifier),
                            .body =
                                r->blob ? pp_buf_bytes(&r->blob->octets) : pp_buf_bytes(&r->body),
@@ -462,6 +482,7 @@ static void run_request(struct pp_net_impl *net, struct fake_event *e)
         give(e, &a);
     }
     fake_answer_finish(&a);
+    pp_buf_free(&octets);
 }
 
 static void run_sync(struct pp_net_impl *net)

@@ -37,7 +37,7 @@ struct fake_node {
     bool silent;    /* takes the request and never answers */
     bool liar;      /* bodies with one octet changed */
     bool blank;     /* 404 to every GET */
-    bool throttles; /* 429 to unsigned appends */
+    bool throttles; /* 429 to what is unsigned */
     bool squats;    /* 409 to every store */
     bool keeps;     /* an old inbox: never removes what was confirmed */
     bool endless;   /* bodies that never end */

@@ -76,7 +76,7 @@ static bool read_signature(struct fake_node *node, const struct fake_ask *ask,
     int rc =
         pp_signed_parse(s, field(ask, "Signature-Input"), field(ask, "Signature"), &covered, NULL);
     pp_buf_free(&path);
-    pp_sha256(digest, ask->body);
+    pp_sha256(digest, ask->wire);
     int64_t now = ask->now + node->clock;
     if (rc != PP_OK || pp_content_digest_parse(said, covered.content_digest) != PP_OK ||
         memcmp(said, digest, 32) != 0) {
@@ -126,6 +126,17 @@ static int count_member(void *ctx, struct pp_bytes der)
 static void put_object(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a)
 {
     struct fake_object *o = fake_object(node, ask->identifier);
+    struct pp_signed s = {0};
+    bool is_signed = field(ask, "Signature").len > 0;
+    bool right = !is_signed || read_signature(node, ask, a, &s);
+    pp_signed_finish(&s);
+    if (!right) {
+        return;
+    }
+    if (node->throttles && !is_signed) {
+        problem(a, 429, "throttled");
+        return;
+    }
     if (node->squats) {
         problem(a, 409, "exists");
         return;

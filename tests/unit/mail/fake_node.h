@@ -6,7 +6,7 @@
 
 struct fake_ask {
     const char *method;
-    struct pp_bytes identifier, body, set, fields; /* fields: lines, NUL after each */
+    struct pp_bytes identifier, body, set, wire, fields; /* fields: lines, NUL after each */
     int64_t now;
 };
 

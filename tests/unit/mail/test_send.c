@@ -264,7 +264,7 @@ static void test_clock_skew_is_learned(void)
     end();
 }
 
-static void test_throttled_append_is_repeated_signed(void)
+static void test_throttled_is_repeated_signed(void)
 {
     begin(8);
     for (size_t i = 0; i < 8; i++) {
@@ -489,7 +489,7 @@ CHECK_MAIN("send and read", CHECK(test_whole_path), CHECK(test_to_and_cc_share_b
            CHECK(test_four_of_five_holders_fail), CHECK(test_all_holders_fail_then_return),
            CHECK(test_inbox_holders_fail_then_one_returns),
            CHECK(test_old_inbox_brings_nothing_twice), CHECK(test_clock_skew_is_learned),
-           CHECK(test_throttled_append_is_repeated_signed), CHECK(test_squatted_id_starts_over),
+           CHECK(test_throttled_is_repeated_signed), CHECK(test_squatted_id_starts_over),
            CHECK(test_partition_keeps_it_queued), CHECK(test_signed_form_is_kept),
            CHECK(test_small_networks), CHECK(test_no_network_blames_nobody),
            CHECK(test_full_disk_confirms_nothing), CHECK(test_bad_notification_blocks_nothing),
