@@ -29,7 +29,7 @@ def wait_port(address, port, process, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise SystemExit(f"server ended at once with status {process.returncode}")
+            raise SystemExit(f"{' '.join(process.args)} ended at once with status {process.returncode}")
         try:
             socket.create_connection((address, port), 0.5).close()
             return
@@ -55,11 +55,20 @@ def children(pid):
 
 
 class Server:
-    def __init__(self, argv, address, port, **kw):
-        self.process = subprocess.Popen(["taskset", "-c", "0", *argv], stdout=subprocess.DEVNULL,
-                                        stderr=kw.pop("log", subprocess.DEVNULL), **kw)
-        self.address, self.port = address, port
-        wait_port(address, port, self.process)
+    def __init__(self, argv, address, port, log=subprocess.DEVNULL):
+        self.argv, self.log_to, self.address, self.port = argv, log, address, port
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["taskset", "-c", "0", *self.argv], stdout=subprocess.DEVNULL,
+                                        stderr=self.log_to)
+        wait_port(self.address, self.port, self.process)
+
+    def again(self):
+        """The same server, started anew: nothing is left of what it allocated before."""
+        self.stop()
+        self.start()
+        return self
 
     def pss(self):
         return pss(children(self.process.pid))
@@ -80,6 +89,7 @@ class Peerpostd(Server):
         self.folder = folder
         os.chmod(folder, 0o700)
         ca = os.path.join(build, "bin", "peerpost-ca")
+        os.chmod(folder, 0o700)
         d = os.path.join(folder, "ca")
         run(ca, "init", "--dir", d, "--domain", "bench.example")
         run(ca, "issue", "--dir", d, "--node", "--principal", "bench", "--out", os.path.join(folder, "node"))
@@ -100,17 +110,21 @@ node:
 substrate: {{plugin: chord}}
 store:
   plugin: lmdb
-  lmdb: {{capacity: 8 GiB}}
+  lmdb: {{capacity: 8GiB}}
 trust: {{ca: {d}/ca.cert.pem}}
 http: {{tls: {str(tls).lower()}}}
 admin: {{listen: "127.0.0.1:{admin}"}}
 limits:
   exempt: ["127.0.0.0/8"]
   inbox_entries: 100000000
-  inbox_octets: 64 GiB
+  inbox_octets: 64GiB
 log: {{level: warn}}
 """)
         self.admin = admin
+        checked = subprocess.run([os.path.join(build, "bin", "peerpostd"), "--config", config, "--check-config"],
+                                 capture_output=True, text=True)
+        if checked.returncode:
+            raise SystemExit(checked.stdout + checked.stderr)
         self.log = open(os.path.join(folder, "log"), "wb")
         super().__init__([os.path.join(build, "bin", "peerpostd"), "--config", config], "127.0.0.1",
                          http, log=self.log)
@@ -187,20 +201,26 @@ def pair(name, ours, peer, peer_name, goal, rounds, results, lower_is_better=Fal
                     "goal": goal, "met": good})
 
 
+def ask(server, context):
+    s = socket.create_connection((server.address, server.port))
+    if context:
+        s = context.wrap_socket(s, server_hostname="bench")
+    s.sendall(b"GET /idle@peerpost.invalid HTTP/1.1\r\nHost: bench\r\n\r\n")
+    s.recv(65536)
+    return s
+
+
 def idle(server, context=None, count=1000):
-    """KiB of PSS a kept idle connection that served one request costs the server."""
-    before, kept = server.pss(), []
+    """Octets of PSS a kept idle connection that served one request costs a server just started."""
+    kept = []
+    ask(server, context).close()
+    before = server.pss()
     for _ in range(count):
-        s = socket.create_connection((server.address, server.port))
-        if context:
-            s = context.wrap_socket(s, server_hostname="bench")
-        s.sendall(b"GET /idle@peerpost.invalid HTTP/1.1\r\nHost: bench\r\n\r\n")
-        s.recv(65536)
-        kept.append(s)
+        kept.append(ask(server, context))
     grown = server.pss() - before
     for s in kept:
         s.close()
-    return max(grown, 1) / count
+    return max(grown, 1) * 1024 / count
 
 
 def main():
@@ -283,10 +303,10 @@ def bench(a, folders, results):
                          lambda: wrk(url(nginx_tls, "object", "https"), c, a.seconds), "nginx", 1.0, a.rounds,
                          results)
             if wanted("idle TLS"):
-                pair("idle TLS connection, KiB x 1000", lambda: 1000 * idle(secure, context),
-                     lambda: 1000 * idle(nginx_tls, context), "nginx", 1.0, 3, results, True)
+                pair("idle TLS connection, octets", lambda: idle(secure.again(), context),
+                     lambda: idle(nginx_tls.again(), context), "nginx", 1.0, 3, results, True)
         if wanted("idle plain"):
-            pair("idle plain connection, KiB x 1000", lambda: 1000 * idle(node), lambda: 1000 * idle(nginx),
+            pair("idle plain connection, octets", lambda: idle(node.again()), lambda: idle(nginx.again()),
                  "nginx", 1.0, 3, results, True)
         raw = os.path.join(a.build, "bin", "bench_lmdb")
         lmdb = lambda size, batch: float(
