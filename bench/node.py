@@ -89,7 +89,6 @@ class Peerpostd(Server):
         self.folder = folder
         os.chmod(folder, 0o700)
         ca = os.path.join(build, "bin", "peerpost-ca")
-        os.chmod(folder, 0o700)
         d = os.path.join(folder, "ca")
         run(ca, "init", "--dir", d, "--domain", "bench.example")
         run(ca, "issue", "--dir", d, "--node", "--principal", "bench", "--out", os.path.join(folder, "node"))
