@@ -21,7 +21,6 @@
 #define CHECKS_QUEUED 1000
 #define LEAVE_TIME (3 * PP_SECOND)
 #define END_TIME (10 * PP_SECOND)
-#define FOUND_AFTER (30 * PP_SECOND)
 
 /* ---- files and plugins ---- */
 
@@ -177,7 +176,7 @@ static int open_overlay(struct daemon *d, struct pp_error *error)
         .peers_file = d->peers_path,
         .exempt = d->exempt_text,
         .n_exempt = d->n_exempt,
-        .found_after = FOUND_AFTER,
+        .found_after = (pp_ns)pp_config_number(d->config, "overlay.found_after"),
         .check = check_node,
         .check_ctx = d,
     };

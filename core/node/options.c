@@ -25,6 +25,8 @@ static const struct pp_option options[] = {
      "\"address:port\" (UDP) of some nodes; none: found a network"},
     {"overlay.advertise", PP_OPT_STRING, "", 0, 0, PP_SCOPE_NODE,
      "address that others reach this node at; empty: node.listen"},
+    {"overlay.found_after", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
+     "after a power cut of everything: how long no active node answers before one begins"},
     {"substrate.plugin", PP_OPT_STRING, "chord", 0, 0, PP_SCOPE_NODE,
      "overlay protocol; its options stand in substrate.NAME"},
     {"store.plugin", PP_OPT_STRING, "lmdb", 0, 0, PP_SCOPE_NODE,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define SEEK_PERIOD PP_SECOND
+#define PP_TARGETS_MAX (PP_CONTACTS_MAX + PP_CACHE_MAX)
 #define SEEK_AT_ONCE 16
 #define EAGER                                                                                      \
     (2 * PP_MINUTE) /* after becoming whole: old acquaintances are asked soon, not later */
@@ -69,24 +70,49 @@ static int read_contacts(struct pp_overlay *o, struct pp_error *error)
     return PP_OK;
 }
 
+static bool is_cached(const struct pp_overlay *o, const struct pp_peer *peer)
+{
+    for (size_t i = 0; i < o->cache.n; i++) {
+        if (pp_peer_same_endpoint(&o->cache.entries[i].peer, peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whom we may ask: saved peers, and contacts that are none of them. `fresh`: when they said so
+ * themselves, not those who were active at that time or since and whom the substrate was shown. */
+static size_t targets(const struct pp_overlay *o, pp_ns fresh,
+                      const struct pp_peer *out[PP_TARGETS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_contacts; i++) {
+        if (!is_cached(o, &o->contacts[i])) {
+            out[n++] = &o->contacts[i];
+        }
+    }
+    for (size_t i = 0; i < o->cache.n; i++) {
+        const struct pp_cached *c = &o->cache.entries[i];
+        bool known = c->met && (c->flags & PP_PEER_ACTIVE) && c->proved >= fresh;
+        if (!is_self(o, &c->peer) && !known) {
+            out[n++] = &c->peer;
+        }
+    }
+    return n;
+}
+
 static size_t n_targets(const struct pp_overlay *o)
 {
-    return o->n_contacts + o->cache.n;
+    const struct pp_peer *all[PP_TARGETS_MAX];
+    return targets(o, PP_NEVER, all);
 }
 
-static const struct pp_peer *target(const struct pp_overlay *o, size_t i)
+static void ask_some(struct pp_overlay *o, struct pp_now now, pp_ns fresh, size_t most)
 {
-    return i < o->n_contacts ? &o->contacts[i] : &o->cache.entries[i - o->n_contacts].peer;
-}
-
-static void ask_some(struct pp_overlay *o, struct pp_now now, size_t most)
-{
-    size_t n = n_targets(o) < most ? n_targets(o) : most;
-    for (size_t i = 0; i < n; i++) {
-        const struct pp_peer *peer = target(o, o->seek_at++ % n_targets(o));
-        if (!is_self(o, peer)) {
-            pp_envelope_ask(o->envelope, now, peer);
-        }
+    const struct pp_peer *all[PP_TARGETS_MAX];
+    size_t n = targets(o, fresh, all);
+    for (size_t i = 0; i < n && i < most; i++) {
+        pp_envelope_ask(o->envelope, now, all[o->seek_at++ % n]);
     }
 }
 
@@ -165,7 +191,7 @@ static void apply_founding_rule(struct pp_overlay *o, struct pp_now now)
 static void seek(struct pp_overlay *o, struct pp_now now)
 {
     o->next_seek = now.mono + SEEK_PERIOD;
-    ask_some(o, now, SEEK_AT_ONCE);
+    ask_some(o, now, PP_NEVER, SEEK_AT_ONCE);
     if (now.mono - o->seeking_since > 3 * PP_SECOND && o->active_seen < o->seeking_since &&
         o->state != PP_ALONE) {
         pp_overlay_set_state(o, PP_ALONE,
@@ -410,7 +436,7 @@ static void step_seeking(struct pp_overlay *o, struct pp_now now)
         seek(o, now);
     } else if (now.mono < o->eager_until) {
         o->next_seek = now.mono + EAGER_PERIOD;
-        ask_some(o, now, 4);
+        ask_some(o, now, now.mono > MEET_AGAIN ? now.mono - MEET_AGAIN : 0, 4);
     } else {
         o->eager_until = 0;
     }
