@@ -238,6 +238,26 @@ static void test_back_with_another_address(void)
     swarm_finish(&s);
 }
 
+/* Bound to every address, nothing advertised: the others tell it where it is. */
+static void test_a_node_learns_its_address_from_others(void)
+{
+    swarm_init(&s, 11);
+    grow(2);
+    struct swarm_node *node = swarm_add(&s, PP_MEMBER);
+    const struct swarm_node *first = &s.nodes[0];
+    struct pp_error error = {0};
+    snprintf(node->address, sizeof node->address, "0.0.0.0");
+    CU_ASSERT_EQUAL(swarm_start(node, NULL, 0, &error), PP_CONFIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "overlay.advertise"));
+    CU_ASSERT_EQUAL(swarm_start(node, &first, 1, &error), PP_OK);
+    CU_ASSERT_TRUE(swarm_until(&s, 15 * PP_SECOND, swarm_is_one));
+    struct pp_peer self = pp_overlay_self(node->overlay);
+    char text[46];
+    pp_address_text(text, self.address);
+    CU_ASSERT_STRING_EQUAL(text, "127.0.0.1");
+    swarm_finish(&s);
+}
+
 static void on_left(void *ctx)
 {
     ((struct swarm_node *)ctx)->left++;
@@ -288,5 +308,5 @@ CHECK_MAIN("overlay", CHECK(test_eight_become_one),
            CHECK(test_who_cannot_be_called_back_stays_a_client),
            CHECK(test_power_cut_of_everything), CHECK(test_one_alone_after_the_cut_serves_alone),
            CHECK(test_a_healed_partition_is_one_again), CHECK(test_another_k_is_named),
-           CHECK(test_back_with_another_address), CHECK(test_leaving_tells_the_others),
-           CHECK(test_refusals_say_what_to_do))
+           CHECK(test_back_with_another_address), CHECK(test_a_node_learns_its_address_from_others),
+           CHECK(test_leaving_tells_the_others), CHECK(test_refusals_say_what_to_do))
