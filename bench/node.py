@@ -119,7 +119,7 @@ limits:
   inbox_octets: 64GiB
 log: {{level: warn}}
 """)
-        self.admin = admin
+        self.store = os.path.join(folder, "state", "store")
         checked = subprocess.run([os.path.join(build, "bin", "peerpostd"), "--config", config, "--check-config"],
                                  capture_output=True, text=True)
         if checked.returncode:
@@ -127,6 +127,14 @@ log: {{level: warn}}
         self.log = open(os.path.join(folder, "log"), "wb")
         super().__init__([os.path.join(build, "bin", "peerpostd"), "--config", config], "127.0.0.1",
                          http, log=self.log)
+
+
+    def fresh(self):
+        """Anew with an empty store, as the raw peer begins with an empty map."""
+        self.stop()
+        shutil.rmtree(self.store)
+        self.start()
+        return self
 
 
 class Nginx(Server):
@@ -314,7 +322,7 @@ def bench(a, folders, results):
         for c, batch, goal in ((1, 1, 0.8), (16, 16, 0.6), (256, 64, 0.8)):
             name = f"store 4 KiB durable, {c} connections"
             if wanted(name):
-                put = lambda: wrk(url(node, ""), c, a.seconds, store_lua, ("peerpost", "4096", node.set))
+                put = lambda: wrk(url(node.fresh(), ""), c, a.seconds, store_lua, ("peerpost", "4096", node.set))
                 pair(name, put, lambda: lmdb(4096, batch), f"LMDB {batch} a commit", goal, a.rounds, results)
                 if c > 1:
                     pair(name, put, lambda: wrk(url(nginx, ""), c, a.seconds, store_lua, ("dav", "4096", "-")),
@@ -322,10 +330,10 @@ def bench(a, folders, results):
         for c, batch, goal in ((16, 16, 0.7), (256, 64, 0.85)):
             name = f"append 1 KiB durable, {c} connections"
             if wanted(name):
-                many = lambda: wrk(url(node, ""), c, a.seconds, store_lua,
+                many = lambda: wrk(url(node.fresh(), ""), c, a.seconds, store_lua,
                                    ("append", "1024", "-", "user%d@bench.example"))
                 pair(name, many, lambda: lmdb(1024, batch), f"LMDB {batch} a commit", goal, a.rounds, results)
-                pair(name + ", one inbox", lambda: wrk(url(node, ""), c, a.seconds, store_lua,
+                pair(name + ", one inbox", lambda: wrk(url(node.fresh(), ""), c, a.seconds, store_lua,
                                                        ("append", "1024", "-", "one@bench.example")),
                      many, "many inboxes", 0.9, a.rounds, results)
     finally:
