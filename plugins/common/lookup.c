@@ -205,8 +205,8 @@ static void advance(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     }
 }
 
-/* Three datagrams may be lost while their peer lives: whom its neighbour has named is tried once
- * more before the answer does without it. */
+/* Three datagrams may be lost while their peer lives: whom another has named is tried once more
+ * before the answer does without it, at its new endpoint if it is said to have moved. */
 static bool revive(struct pp_lookup_peer *who)
 {
     if (!who->vouched || who->revived) {
@@ -214,6 +214,9 @@ static bool revive(struct pp_lookup_peer *who)
     }
     who->revived = true;
     who->state = PP_ASK_NEW;
+    if (who->told.udp) {
+        who->peer = who->told;
+    }
     return true;
 }
 
@@ -251,9 +254,11 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
         who->depth = depth < UINT8_MAX ? (uint8_t)(depth + 1) : depth;
         who->path = path;
     }
-    who->vouched = who->vouched || vouched;
+    who->vouched = who->vouched || vouched || !agent->ops->root;
     if (who->state == PP_ASK_FAILED && revive(who)) {
         who->peer = *peer;
+    } else if (who->state == PP_ASK_SENT || who->state == PP_ASK_LATE) {
+        who->told = *peer;
     }
     return who;
 }
@@ -469,7 +474,7 @@ pp_ns pp_lookup_deadline(const struct pp_agent *agent)
 static void expire(struct pp_agent *agent, struct pp_lookup *l)
 {
     struct pp_peer peers[PP_K_MAX];
-    if (l->routed && pp_lookup_answer(l, peers) == l->k) {
+    if ((l->routed || !agent->ops->root) && pp_lookup_answer(l, peers) == l->k) {
         finish(agent, l, PP_OK, NULL);
     } else {
         finish(agent, l, PP_TIMEOUT, "the look-up did not end within 20 s");

@@ -31,12 +31,12 @@ enum pp_ask_state {
 };
 
 struct pp_lookup_peer {
-    struct pp_peer peer;
+    struct pp_peer peer, told; /* told: what another said of it while it was silent */
     uint8_t rank[PP_RANK_LEN];
     uint8_t extra[PP_EXTRA_MAX];
     uint16_t serial, via; /* via: serial of who referred us; 0: own table */
     uint8_t state, depth, path;
-    bool vouched; /* a member of the answer, next to it, named it: not given up so soon */
+    bool vouched; /* another than ourselves (root: its neighbour in the answer) named it */
     bool revived;
     bool fresh;    /* taken unasked, as heard lately */
     bool result;   /* named as part of the answer */

@@ -93,6 +93,8 @@ void pp_member_pump(struct pp_member *m, pp_ns now);
 void pp_member_merge(struct pp_member *m, pp_ns now, const struct pp_peer *via, size_t n);
 void pp_member_late(struct pp_member *m, const struct pp_id *id);
 void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id);
+/* No answer from this endpoint: dead, unless it is known to have moved meanwhile. */
+void pp_member_silent(struct pp_member *m, pp_ns now, const struct pp_peer *peer);
 pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id);
 
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */

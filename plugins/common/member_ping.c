@@ -26,17 +26,25 @@ void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id)
     }
 }
 
+void pp_member_silent(struct pp_member *m, pp_ns now, const struct pp_peer *peer)
+{
+    struct pp_peer gone = *peer; /* may stand in the table that loses it */
+    const struct pp_entry *entry = m->ops->entry(m, &gone.id);
+    if (!entry || pp_peer_same_endpoint(&entry->peer, &gone)) {
+        pp_member_dead(m, now, &gone.id);
+    }
+}
+
 static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_member *m = (struct pp_member *)a;
-    struct pp_id id = answer->peer->id;
     if (answer->code == PP_AGAIN) {
-        pp_member_late(m, &id);
+        pp_member_late(m, &answer->peer->id);
         return;
     }
     m->pinging--;
     if (answer->code != PP_OK) {
-        pp_member_dead(m, now, &id);
+        pp_member_silent(m, now, answer->peer);
     } else if (answer->rx->facts & PP_ID_PROVED && answer->header.flags & PP_WIRE_ACTIVE) {
         m->ops->learn(m, now, &answer->rx->from, answer->tag);
     }
@@ -121,11 +129,13 @@ pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id)
     return pp_member_rto(member_of(a), id);
 }
 
+/* Where all of the answer are asked in any case, those in quarantine are too: they may live, or live
+ * elsewhere now, and whoever names them vouches for it. */
 bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
                        const struct pp_peer *teller)
 {
     return !pp_peer_plausible(peer, teller->address) ||
-           pp_quarantine_has(&member_of(a)->quarantine, &peer->id, now);
+           (a->ops->root && pp_quarantine_has(&member_of(a)->quarantine, &peer->id, now));
 }
 
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
@@ -136,5 +146,5 @@ void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *pee
 
 void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 {
-    pp_member_dead((struct pp_member *)a, now, &peer->id);
+    pp_member_silent((struct pp_member *)a, now, peer);
 }

@@ -10,7 +10,7 @@
 
 static const struct pp_option options[] = {
     {"bucket", PP_OPT_INT, "8", 1, 20, PP_SCOPE_NODE, "contacts in a bucket (the paper's k)"},
-    {"siblings", PP_OPT_INT, "32", 8, 64, PP_SCOPE_NODE,
+    {"siblings", PP_OPT_INT, "32", 2, 64, PP_SCOPE_NODE,
      "nearest nodes that are all known and kept fresh"},
     {"ping", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
      "silence after which a sibling is pinged"},

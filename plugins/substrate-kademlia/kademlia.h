@@ -70,6 +70,9 @@ void kademlia_activated(struct pp_member *m, pp_ns now);
 void kademlia_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 void kademlia_tick(struct pp_member *m, pp_ns now);
 pp_ns kademlia_next(const struct pp_member *m);
+/* Looks into every bucket, one after the other: after joining, or when the siblings no longer hold
+ * the whole network. */
+void kademlia_fill(struct pp_substrate_node *n, pp_ns now);
 /* The sibling list changed: ask a sibling soon whom it knows near us. */
 void kademlia_ask_soon(struct pp_substrate_node *n, pp_ns now);
 

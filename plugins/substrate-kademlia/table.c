@@ -155,6 +155,9 @@ void kademlia_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
             if (n->table.n > n->net->siblings) {
                 kademlia_trim(n, now, shared(n, n->net->siblings));
             }
+            if (n->table.n == n->net->siblings && m->phase == PP_PHASE_MEMBER) {
+                kademlia_fill(n, now); /* until now they were the whole network */
+            }
             if (sibling && m->phase == PP_PHASE_MEMBER) {
                 kademlia_ask_soon(n, now);
             }

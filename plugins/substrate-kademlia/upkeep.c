@@ -29,9 +29,14 @@ void kademlia_activated(struct pp_member *m, pp_ns now)
     n->upkeep_at = now + pp_random_jitter(&m->a.random, UPKEEP);
     n->ask_wait = ASK_FIRST;
     n->ask_at = now + pp_random_jitter(&m->a.random, ASK_FIRST);
+    kademlia_fill(n, now);
+}
+
+void kademlia_fill(struct pp_substrate_node *n, pp_ns now)
+{
     n->bucket = 0;
     n->first_pass = true;
-    n->refresh_at = now + pp_random_jitter(&m->a.random, PP_SECOND / 2);
+    n->refresh_at = now + pp_random_jitter(&n->m.a.random, PP_SECOND / 2);
 }
 
 void kademlia_ask_soon(struct pp_substrate_node *n, pp_ns now)
@@ -70,8 +75,7 @@ static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     if (answer->code == PP_AGAIN) {
         pp_member_late(m, &answer->peer->id);
     } else if (answer->code != PP_OK) {
-        struct pp_id id = answer->peer->id;
-        pp_member_dead(m, now, &id);
+        pp_member_silent(m, now, answer->peer);
     } else if (pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
         pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
     }
