@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* So many more are asked at a time where many do not answer, or their deaths would add up. */
+#define HURRY 13
+
 /* What a request was for: the high half of its tag; the low half is the peer's serial. */
 enum purpose { FOR_ROUTE = 1, FOR_PING = 2, FOR_MORE = 3 };
 
@@ -27,7 +30,7 @@ static void send(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, struct 
 {
     pp_ns rto = agent->ops->rto(agent, &who->peer.id);
     struct pp_request request = {.to = &who->peer,
-                                 .rto = who->revived ? rto / 2 : rto,
+                                 .rto = !who->revived ? rto : rto / (agent->ops->root ? 2 : 4),
                                  .tries = who->revived ? PP_RPC_TRIES + 1 : PP_RPC_TRIES,
                                  .done = on_answer,
                                  .owner = l,
@@ -90,24 +93,64 @@ static void route_root(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, u
     }
 }
 
+/* Three datagrams may be lost while their peer lives: one whom another has named may be tried once
+ * more, at its new endpoint if it is said to have moved. */
+static bool revive(struct pp_lookup_peer *who)
+{
+    if (who->revived) {
+        return false;
+    }
+    who->revived = true;
+    who->state = PP_ASK_NEW;
+    if (who->told.udp) {
+        who->peer = who->told;
+    }
+    return true;
+}
+
+/* All of the window have answered. Whoever did not, though one of them names it, is asked again
+ * before the answer does without it; those whom only strangers farther off name are let go. */
+static bool second_round(struct pp_lookup *l, unsigned path)
+{
+    size_t end = 0, answered = 0;
+    bool any = false;
+    for (; end < l->n && answered < l->k; end++) {
+        const struct pp_lookup_peer *who = &l->at[end];
+        answered += who->path == path && who->state == PP_ASK_ANSWERED && !who->inactive;
+    }
+    for (size_t i = 0; i < end; i++) {
+        struct pp_lookup_peer *who = &l->at[i], *voucher = pp_lookup_by_serial(l, who->voucher);
+        if (who->path == path && who->state == PP_ASK_FAILED && voucher && voucher < l->at + end) {
+            any = revive(who) || any;
+        }
+    }
+    return any;
+}
+
 /* The other rule: the k closest of the path must all have answered. */
 static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
     size_t window = l->k, waiting = waiting_on(l, path, false);
+    size_t alpha = PP_LOOKUP_ALPHA + (l->timeouts < HURRY ? l->timeouts : HURRY);
     bool open = false;
     for (size_t i = 0; i < l->n && window > 0; i++) {
         struct pp_lookup_peer *who = &l->at[i];
         if (who->path != path || who->state == PP_ASK_FAILED || who->inactive) {
             continue;
         }
-        if (who->state == PP_ASK_NEW && waiting < PP_LOOKUP_ALPHA) {
+        if (who->state == PP_ASK_NEW && waiting < alpha) {
             ask_route(agent, now, l, who);
             waiting++;
         }
         open = open || who->state != PP_ASK_ANSWERED;
         window -= who->state != PP_ASK_LATE; /* whoever is late lets one more in */
     }
-    if (!open) {
+    if (open) {
+        return;
+    }
+    if (second_round(l, path)) {
+        route_all(agent, now, l, path); /* at most once for each of the list */
+    } else {
         l->ended |= (uint8_t)(1u << path);
     }
 }
@@ -205,21 +248,6 @@ static void advance(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     }
 }
 
-/* Three datagrams may be lost while their peer lives: whom another has named is tried once more
- * before the answer does without it, at its new endpoint if it is said to have moved. */
-static bool revive(struct pp_lookup_peer *who)
-{
-    if (!who->vouched || who->revived) {
-        return false;
-    }
-    who->revived = true;
-    who->state = PP_ASK_NEW;
-    if (who->told.udp) {
-        who->peer = who->told;
-    }
-    return true;
-}
-
 /* One is given up: its neighbour in the answer, if taken unasked, shall say what it thinks. */
 static void ask_next(struct pp_lookup *l, const struct pp_lookup_peer *who)
 {
@@ -230,6 +258,15 @@ static void ask_next(struct pp_lookup *l, const struct pp_lookup_peer *who)
             }
             return;
         }
+    }
+}
+
+/* The nearest to the key of all who name a peer: if it lives, its neighbours know. */
+static void note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uint16_t teller)
+{
+    struct pp_lookup_peer *before = pp_lookup_by_serial(l, who->voucher);
+    if (!before || pp_lookup_by_serial(l, teller) < before) {
+        who->voucher = teller;
     }
 }
 
@@ -250,15 +287,21 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
         return NULL;
     }
     if (l->serial != before) {
+        bool doubted = agent->ops->doubted && agent->ops->doubted(agent, now, &peer->id);
+        who->state = doubted && !agent->ops->root ? PP_ASK_FAILED : who->state;
         who->via = via;
         who->depth = depth < UINT8_MAX ? (uint8_t)(depth + 1) : depth;
         who->path = path;
     }
-    who->vouched = who->vouched || vouched || !agent->ops->root;
-    if (who->state == PP_ASK_FAILED && revive(who)) {
-        who->peer = *peer;
-    } else if (who->state == PP_ASK_SENT || who->state == PP_ASK_LATE) {
+    who->vouched = who->vouched || vouched;
+    if (!agent->ops->root) {
+        note_voucher(l, who, via);
+    }
+    if (who->state != PP_ASK_ANSWERED) {
         who->told = *peer;
+    }
+    if (who->vouched && who->state == PP_ASK_FAILED) {
+        revive(who);
     }
     return who;
 }
@@ -348,7 +391,7 @@ static void on_answer(struct pp_agent *agent, pp_ns now, struct pp_answer *answe
     case PP_TIMEOUT:
         l->timeouts++;
         who->state = PP_ASK_FAILED;
-        if (!revive(who)) {
+        if (!who->vouched || !revive(who)) {
             ask_next(l, who);
             agent->ops->dead(agent, now, answer->peer);
         }

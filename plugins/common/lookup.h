@@ -36,7 +36,8 @@ struct pp_lookup_peer {
     uint8_t extra[PP_EXTRA_MAX];
     uint16_t serial, via; /* via: serial of who referred us; 0: own table */
     uint8_t state, depth, path;
-    bool vouched; /* another than ourselves (root: its neighbour in the answer) named it */
+    uint16_t voucher; /* serial of the nearest that named it (without root) */
+    bool vouched;     /* root: a member of the answer, next to it, named it */
     bool revived;
     bool fresh;    /* taken unasked, as heard lately */
     bool result;   /* named as part of the answer */
@@ -77,6 +78,9 @@ struct pp_lookup_ops {
     /* Hearsay not to be followed: quarantined, or no plausible address. */
     bool (*refused)(const struct pp_agent *agent, pp_ns now, const struct pp_peer *peer,
                     const struct pp_peer *teller);
+    /* Without root: given up before, so to be asked only when members of the answer name it.
+     * May be NULL. */
+    bool (*doubted)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
     /* The key whose closest follow `last` in the answer; false: nothing does. */
     bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
     /* The same when it is ourselves: offers what follows from the own tables. */

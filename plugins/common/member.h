@@ -106,11 +106,12 @@ bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id
 pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id);
 bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
                        const struct pp_peer *teller);
+bool pp_member_doubted(const struct pp_agent *a, pp_ns now, const struct pp_id *id);
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
 void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
 #define PP_MEMBER_LOOKUP_OPS                                                                       \
     .fresh = pp_member_fresh, .rto = pp_member_ask_rto, .refused = pp_member_refused,              \
-    .late = pp_member_ask_late, .dead = pp_member_ask_dead
+    .doubted = pp_member_doubted, .late = pp_member_ask_late, .dead = pp_member_ask_dead
 
 /* Entries of the descriptor that are the same for all. */
 void pp_member_destroy(struct pp_substrate_node *n);

@@ -129,13 +129,16 @@ pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id)
     return pp_member_rto(member_of(a), id);
 }
 
-/* Where all of the answer are asked in any case, those in quarantine are too: they may live, or live
- * elsewhere now, and whoever names them vouches for it. */
+bool pp_member_doubted(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
+{
+    return pp_quarantine_has(&member_of(a)->quarantine, id, now);
+}
+
 bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
                        const struct pp_peer *teller)
 {
     return !pp_peer_plausible(peer, teller->address) ||
-           (a->ops->root && pp_quarantine_has(&member_of(a)->quarantine, &peer->id, now));
+           (a->ops->root && pp_member_doubted(a, now, &peer->id));
 }
 
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)

@@ -9,7 +9,7 @@
 
 #define UPKEEP (5 * PP_SECOND)
 #define ASK_FIRST (2 * PP_SECOND)
-#define STALE (15 * PP_MINUTE) /* silence after which a contact beyond the siblings is pinged */
+#define STALE (5 * PP_MINUTE) /* silence after which a contact beyond the siblings is pinged */
 #define REFRESH_K 4
 
 void kademlia_place(struct pp_member *m, pp_ns now, const struct pp_result *result)

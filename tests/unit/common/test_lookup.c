@@ -170,6 +170,12 @@ static void write_answer(struct pp_writer *w, size_t node, const struct pp_find 
     pp_write_page(w, peers, n, find->from, NULL, 0);
 }
 
+static size_t deaf_node, deaf_tries; /* so many datagrams to this one are lost */
+static bool deaf(size_t node)
+{
+    return node == deaf_node && deaf_tries > 0 && deaf_tries-- > 0;
+}
+
 /* One datagram sent is answered as its node would. */
 static void answer(struct pp_agent *agent, pp_ns now, const struct sent *sent)
 {
@@ -179,7 +185,7 @@ static void answer(struct pp_agent *agent, pp_ns now, const struct sent *sent)
     struct pp_find find;
     struct pp_writer w;
     pp_read_header(&in, &header);
-    if (node >= PEERS || dead[node]) {
+    if (node >= PEERS || dead[node] || deaf(node)) {
         return;
     }
     pp_writer_begin(&w, header.kind | PP_WIRE_REPLY, (uint8_t)(inactive[node] ? 0 : PP_WIRE_ACTIVE),
@@ -283,6 +289,49 @@ static void test_the_dead_are_gone_round(void)
     pp_agent_free(&agent);
 }
 
+static void test_whom_a_member_of_the_answer_names_is_asked_again(void)
+{
+    struct pp_agent agent;
+    bool all[PEERS];
+    make_net();
+    fake_agent(&agent, &fake, &all_ops);
+    memset(all, 1, sizeof all);
+    for (uint8_t i = 0; i < 20; i++) {
+        struct pp_id key = {{(uint8_t)(i * 11), i}};
+        closest(&key, 1, all, &deaf_node);
+        deaf_tries = PP_RPC_TRIES + 1; /* lives, but so many datagrams are lost */
+        look_up(&agent, &key, 5, 1);
+        if (deaf_node % 25 != 0) { /* our own contacts are named by nobody */
+            exact(&key, 5);
+        }
+    }
+    deaf_tries = 0;
+    pp_agent_free(&agent);
+}
+
+static bool doubt_all(const struct pp_agent *agent, pp_ns now, const struct pp_id *id)
+{
+    (void)agent;
+    (void)now;
+    (void)id;
+    return true;
+}
+
+static void test_the_doubted_need_a_voucher(void)
+{
+    struct pp_agent agent;
+    struct pp_lookup_ops doubting = all_ops;
+    doubting.doubted = doubt_all;
+    make_net();
+    fake_agent(&agent, &fake, &doubting);
+    for (uint8_t i = 0; i < 20; i++) {
+        struct pp_id key = {{(uint8_t)(i * 11), i}};
+        look_up(&agent, &key, 5, 1);
+        exact(&key, 5); /* all live: every one of the answer is named by another of it */
+    }
+    pp_agent_free(&agent);
+}
+
 static void test_root_rule_pings_the_answer(void)
 {
     struct pp_agent agent;
@@ -356,5 +405,7 @@ static void test_cancelled_and_failed(void)
 }
 
 CHECK_MAIN("lookup", CHECK(test_all_rule_is_exact), CHECK(test_the_dead_are_gone_round),
-           CHECK(test_root_rule_pings_the_answer), CHECK(test_paths_share_no_peer),
-           CHECK(test_nobody_answers), CHECK(test_cancelled_and_failed))
+           CHECK(test_whom_a_member_of_the_answer_names_is_asked_again),
+           CHECK(test_the_doubted_need_a_voucher), CHECK(test_root_rule_pings_the_answer),
+           CHECK(test_paths_share_no_peer), CHECK(test_nobody_answers),
+           CHECK(test_cancelled_and_failed))
