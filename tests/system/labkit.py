@@ -80,8 +80,8 @@ class Lab:
     def holders(self, identifier, k=5):
         """Numbers of the nodes that a look-up names for an identifier, nearest first."""
         key = hashlib.sha256(identifier.encode() if isinstance(identifier, str) else identifier).hexdigest()[:40]
-        nodes = [n for n in self.status() if n["pid"]]
-        connection = connect(nodes[0])
+        nodes = self.status()
+        connection = connect(next(n for n in nodes if n["pid"]))
         connection.request("GET", f"/.well-known/peerpost/lookup?key={key}&k={k}")
         answer = connection.getresponse()
         text = answer.read()
