@@ -13,12 +13,29 @@ void pp_member_init(struct pp_member *m, const struct pp_member_ops *ops,
 {
     pp_agent_init(&m->a, host, ctx, self, seed, lookup_ops);
     m->ops = ops;
+    m->seek_k = (uint8_t)ops->seek_k;
     m->client = role == PP_CLIENT;
     if (m->client) {
         m->a.self.id = (struct pp_id){{0}};
     }
     m->retry_at = m->until = PP_NEVER;
     m->state = m->told = PP_JOINING;
+}
+
+int pp_net_keep(struct pp_net **net, const void *options, size_t len, const char *name,
+                struct pp_error *error)
+{
+    *net = malloc(len);
+    if (!*net) {
+        return pp_fail(error, PP_NOMEM, "%s: out of memory", name);
+    }
+    memcpy(*net, options, len);
+    return PP_OK;
+}
+
+void pp_net_drop(struct pp_net *net)
+{
+    free(net);
 }
 
 static struct pp_member *member_of(struct pp_substrate_node *n)
@@ -82,15 +99,15 @@ static void settle(struct pp_member *m, pp_ns now)
 static void on_sought(struct pp_agent *a, pp_ns now, const struct pp_lookup *lookup,
                       const struct pp_result *result);
 
-static int look_for_self(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n,
-                         pp_lookup_fn *done)
+static int look_for_place(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n,
+                          unsigned k, pp_lookup_fn *done)
 {
-    struct pp_lookup_request request = {.key = &m->a.self.id,
-                                        .k = m->ops->seek_k,
-                                        .paths = 1,
-                                        .done = done,
-                                        .seeds = seeds,
-                                        .n_seeds = n};
+    struct pp_id key = m->a.self.id;
+    if (m->ops->place_key && m->phase == PP_PHASE_MEMBER) {
+        m->ops->place_key(m, &key);
+    }
+    struct pp_lookup_request request = {
+        .key = &key, .k = k, .paths = 1, .done = done, .seeds = seeds, .n_seeds = n};
     return pp_lookup_start(&m->a, now, &request);
 }
 
@@ -101,7 +118,7 @@ static void stay_out(struct pp_member *m, enum pp_state state)
     pp_member_set_state(m, state);
 }
 
-static void seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n)
+void pp_member_seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n)
 {
     struct pp_peer own[PP_MEET_MAX];
     if (n == 0) {
@@ -110,7 +127,7 @@ static void seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, si
     }
     m->phase = PP_PHASE_SEEK;
     m->retry_at = PP_NEVER;
-    if (n == 0 || look_for_self(m, now, seeds, n, on_sought) != PP_OK) {
+    if (n == 0 || look_for_place(m, now, seeds, n, m->seek_k, on_sought) != PP_OK) {
         stay_out(m, PP_ALONE);
     }
 }
@@ -184,9 +201,26 @@ static void on_merged(struct pp_agent *a, pp_ns now, const struct pp_lookup *loo
     }
 }
 
+/* One node was looked up: our place as strangers see it, or not yet. */
+static void on_probed(struct pp_agent *a, pp_ns now, const struct pp_lookup *lookup,
+                      const struct pp_result *result)
+{
+    struct pp_member *m = (struct pp_member *)a;
+    (void)lookup;
+    m->merging = false;
+    if (m->phase != PP_PHASE_MEMBER || result->n_peers == 0) {
+        return;
+    }
+    const struct pp_peer first = result->peers[0];
+    if (!m->ops->in_place(m, &first.id)) {
+        m->merging = look_for_place(m, now, &first, 1, m->seek_k, on_merged) == PP_OK;
+    }
+}
+
 void pp_member_merge(struct pp_member *m, pp_ns now, const struct pp_peer *via, size_t n)
 {
     struct pp_peer own[PP_MEET_MAX];
+    bool probe = m->ops->in_place != NULL;
     if (m->merging || m->phase != PP_PHASE_MEMBER) {
         return;
     }
@@ -194,7 +228,8 @@ void pp_member_merge(struct pp_member *m, pp_ns now, const struct pp_peer *via, 
         n = m->ops->peers(m, own, PP_MEET_MAX);
         via = own;
     }
-    m->merging = n > 0 && look_for_self(m, now, via, n, on_merged) == PP_OK;
+    m->merging = n > 0 && look_for_place(m, now, via, n, probe ? 1 : m->seek_k,
+                                         probe ? on_probed : on_merged) == PP_OK;
 }
 
 static size_t strangers(const struct pp_member *m, const struct pp_peer *contacts, size_t n,
@@ -226,7 +261,7 @@ static void meet(struct pp_member *m, pp_ns now, const struct pp_peer *contacts,
     } else if (!m->client && m->phase == PP_PHASE_OUT) {
         m->retries = 0;
         pp_member_set_state(m, PP_JOINING);
-        seek(m, now, new, count);
+        pp_member_seek(m, now, new, count);
     } else {
         for (size_t i = 0; i < count; i++) {
             pp_member_ping(m, now, &new[i], 0);
@@ -271,6 +306,24 @@ void pp_member_left(struct pp_member *m)
     pp_member_set_state(m, PP_LEFT);
 }
 
+static void on_parted(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
+{
+    struct pp_member *m = (struct pp_member *)a;
+    if (answer->code != PP_AGAIN && m->phase == PP_PHASE_LEAVING && --m->pinging == 0) {
+        m->until = now; /* the tables may be in use here: at the next tick */
+    }
+}
+
+void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_entry *from,
+                    const struct pp_writer *w)
+{
+    struct pp_request request = {
+        .to = &from->peer, .rto = pp_entry_rto(from), .done = on_parted, .owner = m};
+    if (pp_rpc_send(&m->a, now, &request, w) == PP_OK) {
+        m->pinging++;
+    }
+}
+
 void pp_member_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until)
 {
     struct pp_member *m = member_of(n);
@@ -295,22 +348,38 @@ void pp_member_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until)
 
 /* ---- what comes in ---- */
 
+/* One that joins under an id of our tables from elsewhere: it has a new address, or it is a second
+ * one. The endpoint we know decides: if it still answers, the joiner will find that out. */
+static bool elsewhere(struct pp_member *m, pp_ns now, const struct pp_entry *entry,
+                      const struct pp_peer *peer)
+{
+    if (pp_peer_same_endpoint(&entry->peer, peer)) {
+        return false;
+    }
+    if (!pp_rpc_pending(&m->a, &entry->peer, PP_WIRE_PING)) {
+        pp_member_ping(m, now, &entry->peer, 0);
+    }
+    return true;
+}
+
 static void heard(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                   const struct pp_header *header, pp_ns rtt)
 {
+    struct pp_entry *all[PP_TABLES_MAX];
+    size_t n = pp_member_entries(m, &rx->from.id, all);
     bool active = header->flags & PP_WIRE_ACTIVE;
-    struct pp_entry *entry = m->ops->entry(m, &rx->from.id);
+    m->knew = n > 0;
     pp_quarantine_lift(&m->quarantine, &rx->from.id);
-    if (entry) {
-        if (!pp_peer_same_endpoint(&entry->peer, &rx->from)) {
-            entry->rtt = 0;
+    for (size_t i = 0; active && i < n; i++) {
+        if (!pp_peer_same_endpoint(&all[i]->peer, &rx->from)) {
+            all[i]->rtt = 0;
         }
-        entry->peer = rx->from;
-        pp_entry_heard(entry, now, rtt);
+        all[i]->peer = rx->from;
+        pp_entry_heard(all[i], now, rtt);
     }
     if (active) {
         m->ops->learn(m, now, &rx->from, 0);
-    } else if (entry && m->phase != PP_PHASE_OUT) {
+    } else if (n > 0 && m->phase != PP_PHASE_OUT && !elsewhere(m, now, all[0], &rx->from)) {
         m->ops->forget(m, now, &rx->from.id);
     }
 }
@@ -357,7 +426,7 @@ void pp_member_tick(struct pp_substrate_node *n, pp_ns now)
     pp_rpc_tick(&m->a, now);
     pp_lookup_tick(&m->a, now);
     if (now >= m->retry_at) {
-        seek(m, now, NULL, 0);
+        pp_member_seek(m, now, NULL, 0);
     }
     if (m->phase < PP_PHASE_LEFT) {
         m->ops->tick(m, now);

@@ -10,7 +10,7 @@
 
 #include <common/cache.h>
 #include <common/lookup.h>
-#include <common/peerset.h>
+#include <common/tables.h>
 
 #define PP_MEMBER_PINGING_MAX 32
 #define PP_MEET_MAX 64
@@ -30,12 +30,18 @@ struct pp_member {
     struct pp_candidates candidates;
     struct pp_quarantine quarantine;
     pp_ns retry_at, until;
+    pp_ns trouble_until; /* somebody died lately: others may have */
     uint16_t pinging;
     uint8_t phase, state, told, retries; /* enum pp_phase, enum pp_state */
+    uint8_t seek_k;                      /* as in the ops, unless `create` sets another */
     bool client, merging;
+    bool knew; /* who asks us now stood in our tables before it asked */
 };
 
 struct pp_member_ops {
+    /* The tables where they are sorted lists: then PP_TABLES_OPS serve below, and all entries of a
+     * peer are kept up to date. NULL: it has one at most, which `entry` gives. */
+    size_t (*tables)(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX]);
     /* What is known of a peer in any table, or NULL. */
     struct pp_entry *(*entry)(const struct pp_member *m, const struct pp_id *id);
     /* Would it find a place? Only then is a peer that we were told of asked. */
@@ -44,11 +50,18 @@ struct pp_member_ops {
     void (*learn)(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
     /* Out of the tables: dead, gone, or no longer active. */
     void (*forget)(struct pp_member *m, pp_ns now, const struct pp_id *id);
+    /* A reply is overdue: its entries are marked; what else? May be NULL. */
+    void (*suspected)(struct pp_member *m, pp_ns now, const struct pp_id *id);
     /* How many peers the tables hold. */
     size_t (*known)(const struct pp_member *m);
     /* Up to `cap` of them: for moving and for seeking again without contacts. */
     size_t (*peers)(const struct pp_member *m, struct pp_peer *out, size_t cap);
     unsigned seek_k; /* how wide the own id is looked up */
+    /* What is looked up to merge with strangers; NULL: the own id. */
+    void (*place_key)(const struct pp_member *m, struct pp_id *key);
+    /* Before merging, one node is looked up: is our place as we have it if it is the first there?
+     * Then that was all. NULL: not asked. */
+    bool (*in_place)(const struct pp_member *m, const struct pp_id *first);
     /* Our place was found (peers closest first, at least one, none of them us): take the next
      * step, and in the end call pp_member_activate or pp_member_retry. */
     void (*place)(struct pp_member *m, pp_ns now, const struct pp_result *result);
@@ -78,6 +91,11 @@ void pp_member_set_state(struct pp_member *m, enum pp_state state);
 void pp_member_activate(struct pp_member *m, pp_ns now);
 /* Entering failed: once more, later, through the peers met meanwhile. */
 void pp_member_retry(struct pp_member *m, pp_ns now);
+/* Looks for a place to join through these (n = 0: through those we know). */
+void pp_member_seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n);
+/* For goodbye: sends this request and awaits the answer; after the last one we have left. */
+void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_entry *from,
+                    const struct pp_writer *w);
 /* Left at last: after goodbye's answers. */
 void pp_member_left(struct pp_member *m);
 
@@ -91,10 +109,16 @@ void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
 void pp_member_pump(struct pp_member *m, pp_ns now);
 /* Looks for our place through strangers (or, n = 0, through our own tables). */
 void pp_member_merge(struct pp_member *m, pp_ns now, const struct pp_peer *via, size_t n);
+/* All entries of a peer; returns how many. */
+size_t pp_member_entries(const struct pp_member *m, const struct pp_id *id,
+                         struct pp_entry *out[PP_TABLES_MAX]);
 void pp_member_late(struct pp_member *m, const struct pp_id *id);
 void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id);
 /* No answer from this endpoint: dead, unless it is known to have moved meanwhile. */
 void pp_member_silent(struct pp_member *m, pp_ns now, const struct pp_peer *peer);
+/* What befell a request of the substrate's own: an overdue one is a suspicion, an unanswered one a
+ * death. true: there is an answer to read. */
+bool pp_member_answered(struct pp_member *m, pp_ns now, const struct pp_answer *answer);
 pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id);
 
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
@@ -112,6 +136,11 @@ void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *pee
 #define PP_MEMBER_LOOKUP_OPS                                                                       \
     .fresh = pp_member_fresh, .rto = pp_member_ask_rto, .refused = pp_member_refused,              \
     .doubted = pp_member_doubted, .late = pp_member_ask_late, .dead = pp_member_ask_dead
+
+/* For the descriptor's `open`: a copy of the parsed options. ! PP_NOMEM */
+int pp_net_keep(struct pp_net **net, const void *options, size_t len, const char *name,
+                struct pp_error *error);
+void pp_net_drop(struct pp_net *net);
 
 /* Entries of the descriptor that are the same for all. */
 void pp_member_destroy(struct pp_substrate_node *n);

@@ -10,11 +10,30 @@ pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id)
     return pp_entry_rto(m->ops->entry(m, id));
 }
 
+size_t pp_member_entries(const struct pp_member *m, const struct pp_id *id,
+                         struct pp_entry *out[PP_TABLES_MAX])
+{
+    if (m->ops->tables) {
+        return pp_tables_entries(m, id, out);
+    }
+    out[0] = m->ops->entry(m, id);
+    return out[0] ? 1 : 0;
+}
+
 void pp_member_late(struct pp_member *m, const struct pp_id *id)
 {
-    struct pp_entry *entry = m->ops->entry(m, id);
-    if (entry) {
-        entry->flags |= PP_ENTRY_SUSPECT;
+    struct pp_entry *all[PP_TABLES_MAX];
+    size_t n = pp_member_entries(m, id, all);
+    for (size_t i = 0; i < n; i++) {
+        all[i]->flags |= PP_ENTRY_SUSPECT;
+    }
+}
+
+static void late(struct pp_member *m, pp_ns now, const struct pp_id *id)
+{
+    pp_member_late(m, id);
+    if (m->ops->suspected) {
+        m->ops->suspected(m, now, id);
     }
 }
 
@@ -22,6 +41,7 @@ void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
     if (!pp_id_is_zero(id)) {
         pp_quarantine_add(&m->quarantine, id, now);
+        m->trouble_until = now + PP_MINUTE;
         m->ops->forget(m, now, id);
     }
 }
@@ -35,20 +55,30 @@ void pp_member_silent(struct pp_member *m, pp_ns now, const struct pp_peer *peer
     }
 }
 
+bool pp_member_answered(struct pp_member *m, pp_ns now, const struct pp_answer *answer)
+{
+    if (answer->code == PP_AGAIN) {
+        late(m, now, &answer->peer->id);
+    } else if (answer->code != PP_OK) {
+        pp_member_silent(m, now, answer->peer);
+    }
+    return answer->code == PP_OK;
+}
+
 static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_member *m = (struct pp_member *)a;
-    if (answer->code == PP_AGAIN) {
-        pp_member_late(m, &answer->peer->id);
-        return;
+    bool over = answer->code != PP_AGAIN;
+    if (over) {
+        m->pinging--;
     }
-    m->pinging--;
-    if (answer->code != PP_OK) {
-        pp_member_silent(m, now, answer->peer);
-    } else if (answer->rx->facts & PP_ID_PROVED && answer->header.flags & PP_WIRE_ACTIVE) {
+    if (pp_member_answered(m, now, answer) && answer->rx->facts & PP_ID_PROVED &&
+        answer->header.flags & PP_WIRE_ACTIVE) {
         m->ops->learn(m, now, &answer->rx->from, answer->tag);
     }
-    pp_member_pump(m, now);
+    if (over) {
+        pp_member_pump(m, now);
+    }
 }
 
 void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
@@ -143,8 +173,7 @@ bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer
 
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 {
-    (void)now;
-    pp_member_late((struct pp_member *)a, &peer->id);
+    late((struct pp_member *)a, now, &peer->id);
 }
 
 void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)

@@ -62,8 +62,93 @@ size_t pp_check_order(const struct pp_id *self, const char *name, const struct p
     return bad;
 }
 
-void pp_describe(struct pp_bytes payload, const char *const *own, size_t n_own, char *text,
-                 size_t cap)
+/* ---- datagrams ---- */
+
+struct words {
+    struct pp_reader *body;
+    size_t extra_len, len;
+    char text[80];
+    uint8_t octet; /* the last one read */
+};
+
+static void put(struct words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct words *w, const char *format, ...)
+{
+    size_t room = sizeof w->text - w->len;
+    va_list args;
+    va_start(args, format);
+    int wrote = vsnprintf(w->text + w->len, room, format, args);
+    va_end(args);
+    w->len += wrote > 0 && (size_t)wrote < room ? (size_t)wrote : 0;
+}
+
+static void put_thing(struct words *w, char what)
+{
+    char hex[17];
+    struct pp_id id = {{0}};
+    struct pp_peer peer = {.udp = 0};
+    struct pp_page page = {.n = 0};
+    switch (what) {
+    case '1':
+        w->octet = pp_read8(w->body);
+        put(w, "%u", w->octet);
+        break;
+    case '8':
+        pp_read64(w->body);
+        break;
+    case 'i':
+        pp_read_id(w->body, &id);
+        put(w, "%.8s", pp_short_id(&id, hex));
+        break;
+    case 'p':
+        pp_read_peer(w->body, &peer);
+        put(w, "%.8s", pp_short_id(&peer.id, hex));
+        break;
+    default:
+        pp_read_page(w->body, &page, w->extra_len);
+        put(w, "%u", page.n);
+        break;
+    }
+}
+
+/* The body after its pattern, up to the next bar. */
+static bool put_body(struct words *w, const char *at)
+{
+    for (; *at && *at != '|'; at++) {
+        bool skip = false;
+        if (*at != '%') {
+            put(w, "%c", *at);
+            continue;
+        }
+        at++;
+        if (*at == '?') {
+            skip = !(w->octet & (at[1] - '0'));
+            at += 2;
+        }
+        if (!skip) {
+            put_thing(w, *at);
+        }
+    }
+    return pp_read_done(w->body);
+}
+
+static const char *pattern_of(uint8_t kind, const char *const *own, size_t n_own)
+{
+    kind &= (uint8_t)~PP_WIRE_REPLY;
+    switch (kind) {
+    case PP_WIRE_PING:
+        return "PING| key %1 %?1i| %P nearer";
+    case PP_WIRE_FIND:
+        return "FIND| key %i k %1 from %1| complete %1, %P peers";
+    default:
+        return kind >= PP_WIRE_OWN && kind - PP_WIRE_OWN < (int)n_own ? own[kind - PP_WIRE_OWN]
+                                                                      : "unknown";
+    }
+}
+
+static void describe(struct pp_bytes payload, const char *const *own, size_t n_own,
+                     struct words *words, char *text, size_t cap)
 {
     struct pp_reader r = pp_reader(payload);
     struct pp_header header;
@@ -74,12 +159,35 @@ void pp_describe(struct pp_bytes payload, const char *const *own, size_t n_own, 
         snprintf(text, cap, "malformed, %zu octets", payload.len);
         return;
     }
-    unsigned kind = header.kind & ~PP_WIRE_REPLY;
-    const char *name = kind == PP_WIRE_PING                                ? "PING"
-                       : kind == PP_WIRE_FIND                              ? "FIND"
-                       : kind >= PP_WIRE_OWN && kind - PP_WIRE_OWN < n_own ? own[kind - PP_WIRE_OWN]
-                                                                           : "unknown";
-    snprintf(
-        text, cap, "%s%s%s %016llx, %zu octets", name, header.kind & PP_WIRE_REPLY ? " reply" : "",
-        header.flags & PP_WIRE_ACTIVE ? " active" : "", (unsigned long long)header.id, payload.len);
+    const char *pattern = pattern_of(header.kind, own, n_own), *reply = "";
+    const char *body = strchr(pattern, '|');
+    int name = (int)strcspn(pattern, "|");
+    if (header.kind & PP_WIRE_REPLY) {
+        reply = " reply";
+        body = body ? strchr(body + 1, '|') : NULL;
+    }
+    bool good = true;
+    if (words) {
+        words->body = &r;
+        good = body && put_body(words, body + 1);
+    }
+    snprintf(text, cap, "%.*s%s%s%s %016llx, %zu octets", name, pattern, reply,
+             !good   ? " malformed"
+             : words ? words->text
+                     : "",
+             header.flags & PP_WIRE_ACTIVE ? " active" : "", (unsigned long long)header.id,
+             payload.len);
+}
+
+void pp_describe(struct pp_bytes payload, const char *const *own, size_t n_own, char *text,
+                 size_t cap)
+{
+    describe(payload, own, n_own, NULL, text, cap);
+}
+
+void pp_describe_bodies(struct pp_bytes payload, const char *const *own, size_t n_own,
+                        size_t extra_len, char *text, size_t cap)
+{
+    struct words words = {.extra_len = extra_len};
+    describe(payload, own, n_own, &words, text, cap);
 }

@@ -21,5 +21,11 @@ size_t pp_check_order(const struct pp_id *self, const char *name, const struct p
  * names beginning at PP_WIRE_OWN. */
 void pp_describe(struct pp_bytes payload, const char *const *own, size_t n_own, char *text,
                  size_t cap);
+/* The same with what stands in the bodies. A line of `own` is "NAME|request|reply", the last two in
+ * words, and in them, for what is read: %1 one octet, %8 eight (not shown), %i an id, %p a peer,
+ * %P a page of peers with extra_len octets each (shown: how many), %?Nx the thing x, if the octet
+ * last read has the bits of digit N. A body that reads otherwise is malformed. */
+void pp_describe_bodies(struct pp_bytes payload, const char *const *own, size_t n_own,
+                        size_t extra_len, char *text, size_t cap);
 
 #endif

@@ -21,19 +21,9 @@ static const struct pp_option options[] = {
 static int open_net(struct pp_net **net, const union pp_value *values,
                     const struct pp_substrate_host *host, struct pp_error *error)
 {
-    struct pp_net *made = malloc(sizeof *made);
-    if (!made) {
-        return pp_fail(error, PP_NOMEM, "kademlia: out of memory");
-    }
-    *made = (struct pp_net){host, (unsigned)values[0].number, (unsigned)values[1].number,
-                            (pp_ns)values[2].number, (pp_ns)values[3].number};
-    *net = made;
-    return PP_OK;
-}
-
-static void close_net(struct pp_net *net)
-{
-    free(net);
+    const struct pp_net made = {host, (unsigned)values[0].number, (unsigned)values[1].number,
+                                (pp_ns)values[2].number, (pp_ns)values[3].number};
+    return pp_net_keep(net, &made, sizeof made, "kademlia", error);
 }
 
 static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
@@ -92,7 +82,7 @@ const struct pp_substrate peerpost_plugin = {
                .n_options = sizeof options / sizeof *options},
     .wire = KADEMLIA_WIRE,
     .open = open_net,
-    .close = close_net,
+    .close = pp_net_drop,
     .create = create,
     PP_MEMBER_FUNCTIONS,
     .covers = kademlia_covers,
