@@ -95,15 +95,15 @@ static const struct kind store_kind = {PP_KIND_STORE, "store", PP_STORE_ABI, mis
 #define PATH_CAP 1024
 
 /* The folder of plugins: given, of the environment, beside this program, or where we install. */
-static void plugin_folder(const char *given, char out[PATH_CAP])
+void pp_plugin_folder(const char *given, char *out, size_t cap)
 {
     if (given && given[0]) {
-        snprintf(out, PATH_CAP, "%s", given);
+        snprintf(out, cap, "%s", given);
         return;
     }
     const char *environment = getenv("PEERPOST_PLUGINS");
     if (environment && environment[0]) {
-        snprintf(out, PATH_CAP, "%s", environment);
+        snprintf(out, cap, "%s", environment);
         return;
     }
     char program[PATH_CAP - 16];
@@ -112,12 +112,12 @@ static void plugin_folder(const char *given, char out[PATH_CAP])
         program[n] = '\0';
         char *slash = strrchr(program, '/');
         *slash = '\0';
-        snprintf(out, PATH_CAP, "%s/../plugins", program);
+        snprintf(out, cap, "%s/../plugins", program);
         if (access(out, X_OK) == 0) {
             return;
         }
     }
-    snprintf(out, PATH_CAP, "%s", PP_PLUGIN_INSTALL_DIR);
+    snprintf(out, cap, "%s", PP_PLUGIN_INSTALL_DIR);
 }
 
 static int find_file(const struct kind *kind, const char *dir, const char *name,
@@ -127,7 +127,7 @@ static int find_file(const struct kind *kind, const char *dir, const char *name,
         snprintf(path, PATH_CAP, "%s", name);
     } else {
         char folder[PATH_CAP];
-        plugin_folder(dir, folder);
+        pp_plugin_folder(dir, folder, sizeof folder);
         int n = snprintf(path, PATH_CAP, "%s/%s-%s.so", folder, kind->word, name);
         if (n < 0 || n >= PATH_CAP) {
             return pp_fail(error, PP_PLUGIN, "the path of %s plugin %.40s is too long", kind->word,

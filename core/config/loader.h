@@ -17,6 +17,8 @@ int pp_load_substrate(struct pp_loaded **loaded, const struct pp_substrate **plu
                       const char *dir, const char *name, struct pp_error *error);
 int pp_load_store(struct pp_loaded **loaded, const struct pp_store_plugin **plugin, const char *dir,
                   const char *name, struct pp_error *error);
+/* That folder, for programs that list what there is. */
+void pp_plugin_folder(const char *given, char *out, size_t cap);
 void pp_unload(struct pp_loaded *loaded);
 
 #endif

@@ -239,12 +239,18 @@ static bool parse(const struct pp_option *o, const char *text, union pp_value *o
     return false;
 }
 
+static bool in_range(const struct pp_option *o, const union pp_value *value)
+{
+    bool is_number = o->type == PP_OPT_INT || o->type == PP_OPT_OCTETS || o->type == PP_OPT_TIME;
+    return !is_number || (value->number >= o->min && value->number <= o->max);
+}
+
 static bool set(const struct pp_plugin *p, union pp_value *values, const char *name, size_t len,
                 const char *text)
 {
     for (size_t i = 0; i < p->n_options; i++) {
         if (strlen(p->options[i].name) == len && strncmp(p->options[i].name, name, len) == 0) {
-            return parse(&p->options[i], text, &values[i]);
+            return parse(&p->options[i], text, &values[i]) && in_range(&p->options[i], &values[i]);
         }
     }
     return false;

@@ -20,4 +20,11 @@ uint64_t pp_prng_below(struct pp_prng *r, uint64_t bound);
 int pp_prng_chance(struct pp_prng *r, uint32_t ppm);
 void pp_prng_fill(struct pp_prng *r, void *out, size_t len);
 
+/* A stream of its own for each purpose and index of one seed: drawing from one moves no other. */
+void pp_prng_stream(struct pp_prng *r, uint64_t seed, const char *purpose, uint64_t index);
+/* Exponentially distributed with this median, in integers alone; at most 64 medians. Source: von
+ * Neumann's method in Ahrens and Dieter 1972 (algorithm SA): whole medians are geometric, the part
+ * of one has density 2^-x. */
+uint64_t pp_prng_exponential(struct pp_prng *r, uint64_t median);
+
 #endif

@@ -29,7 +29,8 @@ struct pp_world_options {
  * The object stays loaded. */
 const struct pp_substrate *pp_world_plugin(const char *name);
 /* Values of a plugin's options: the defaults, then "name=value" settings (NULL-terminated list of
- * strings, or NULL). The array is malloc'ed. NULL: an unknown name or malformed value. */
+ * strings, or NULL). The array is malloc'ed. NULL: an unknown name, a malformed value or one out
+ * of its range. */
 union pp_value *pp_world_values(const struct pp_plugin *plugin, const char *const *settings);
 
 struct pp_world *pp_world_create(const struct pp_world_options *options);
