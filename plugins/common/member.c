@@ -297,6 +297,17 @@ void pp_member_move(struct pp_substrate_node *n, pp_ns now, const struct pp_peer
 
 /* ---- leaving ---- */
 
+void pp_member_tell_all(struct pp_member *m, uint8_t kind)
+{
+    struct pp_peer peers[PP_CANDIDATES_MAX];
+    size_t n = m->ops->peers(m, peers, PP_CANDIDATES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct pp_writer w;
+        pp_agent_begin(&m->a, &w, kind);
+        pp_agent_send(&m->a, &peers[i], &w);
+    }
+}
+
 void pp_member_left(struct pp_member *m)
 {
     m->phase = PP_PHASE_LEFT;
@@ -370,6 +381,7 @@ static void heard(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
     bool active = header->flags & PP_WIRE_ACTIVE;
     m->knew = n > 0;
     pp_quarantine_lift(&m->quarantine, &rx->from.id);
+    m->sample = rtt;
     for (size_t i = 0; active && i < n; i++) {
         if (!pp_peer_same_endpoint(&all[i]->peer, &rx->from)) {
             all[i]->rtt = 0;
@@ -396,6 +408,7 @@ static void take_reply(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
         heard(m, now, rx, header, rtt);
     }
     pp_rpc_finish(&m->a, now, rpc, header, rx, body);
+    m->sample = 0;
 }
 
 void pp_member_receive(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,

@@ -31,6 +31,7 @@ struct pp_member {
     struct pp_quarantine quarantine;
     pp_ns retry_at, until;
     pp_ns trouble_until; /* somebody died lately: others may have */
+    pp_ns sample; /* round trip of the reply being handled, 0: none; for `learn` */
     uint16_t pinging;
     uint8_t phase, state, told, retries; /* enum pp_phase, enum pp_state */
     uint8_t seek_k;                      /* as in the ops, unless `create` sets another */
@@ -121,6 +122,8 @@ void pp_member_silent(struct pp_member *m, pp_ns now, const struct pp_peer *peer
 bool pp_member_answered(struct pp_member *m, pp_ns now, const struct pp_answer *answer);
 pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id);
 
+/* One datagram of this kind without content to everybody that `peers` names, no answer awaited. */
+void pp_member_tell_all(struct pp_member *m, uint8_t kind);
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len);

@@ -1,0 +1,108 @@
+/*
+ * The Pastry substrate: descriptor, options, instances, and the hand-out of requests. Pastry itself
+ * stands in the other files.
+ */
+#include "pastry.h"
+
+#include <common/report.h>
+#include <stdlib.h>
+
+static const struct pp_option options[] = {
+    {"bits", PP_OPT_INT, "4", 1, 8, PP_SCOPE_NETWORK,
+     "bits of a digit (the paper's b): 1, 2, 4 or 8"},
+    {"leaves", PP_OPT_INT, "32", 2, 64, PP_SCOPE_NETWORK,
+     "size of the leaf set (the paper's l), half of it on each side; even"},
+    {"heartbeat", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
+     "silence after which a leaf is pinged"},
+    {"refresh", PP_OPT_TIME, "60s", (int64_t)PP_SECOND, (int64_t)PP_DAY, PP_SCOPE_NODE,
+     "time between two questions for a row of the routing table"},
+};
+
+static int open_net(struct pp_net **net, const union pp_value *values,
+                    const struct pp_substrate_host *host, struct pp_error *error)
+{
+    unsigned b = (unsigned)values[0].number, l = (unsigned)values[1].number;
+    if (b != 1 && b != 2 && b != 4 && b != 8) {
+        return pp_fail(error, PP_CONFIG, "pastry: bits is %u; set it to 1, 2, 4 or 8", b);
+    }
+    if (l % 2 != 0) {
+        return pp_fail(error, PP_CONFIG, "pastry: leaves is %u; set it to an even number", l);
+    }
+    struct pp_net *made = malloc(sizeof *made);
+    if (!made) {
+        return pp_fail(error, PP_NOMEM, "pastry: out of memory");
+    }
+    *made = (struct pp_net){host, b, l / 2, (pp_ns)values[2].number, (pp_ns)values[3].number};
+    *net = made;
+    return PP_OK;
+}
+
+static void close_net(struct pp_net *net)
+{
+    free(net);
+}
+
+static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                    const struct pp_header *header, struct pp_reader *body, bool proved)
+{
+    struct pp_ping ping;
+    if (header->kind == PP_WIRE_FIND) {
+        pp_roster_on_find(pp_roster_of(m), rx, header, body);
+    } else if (header->kind == PP_WIRE_PING && pp_read_ping(body, &ping) == PP_OK) {
+        pp_member_pong(m, rx, header, NULL, NULL, 0);
+    } else if (header->kind == PASTRY_ROW) {
+        pastry_on_row(pastry_node(m), rx, header, body);
+    } else if (header->kind == PASTRY_JOIN && proved) {
+        pastry_on_join(pastry_node(m), now, rx, header, body);
+    } else if (header->kind == PASTRY_LEAVE && proved) {
+        pastry_forget(m, now, &rx->from.id);
+    }
+}
+
+static const struct pp_member_ops member_ops = {
+    PP_ROSTER_MEMBER_OPS,     .peers = pastry_peers,         .wanted = pastry_wanted,
+    .learn = pastry_learn,    .forget = pastry_forget,       .seek_k = PP_K_MAX,
+    .place = pastry_place,    .activated = pastry_activated, .request = request,
+    .tick = pastry_tick,      .next = pastry_next,           .settled = pastry_settled,
+    .goodbye = pastry_goodbye};
+
+static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
+                                        const struct pp_peer *self, const uint8_t seed[16])
+{
+    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    if (n) {
+        pp_member_init(&n->r.m, &member_ops, &pastry_lookup_ops, net->host, ctx, role, self, seed);
+        n->r.kind = &pastry_kind;
+        n->r.ask_at = PP_NEVER;
+        n->net = net;
+        n->upkeep_at = n->row_at = n->cell_at = PP_NEVER;
+    }
+    return n;
+}
+
+static void describe(struct pp_bytes payload, char *text, size_t cap)
+{
+    static const char *const own[] = {"JOIN", "ROW", "LEAVE"};
+    pp_describe(payload, own, sizeof own / sizeof *own, text, cap);
+}
+
+PP_EXPORT extern const struct pp_substrate peerpost_plugin;
+const struct pp_substrate peerpost_plugin = {
+    .plugin = {.abi = PP_SUBSTRATE_ABI,
+               .kind = PP_KIND_SUBSTRATE,
+               .name = "pastry",
+               .version = "1",
+               .options = options,
+               .n_options = sizeof options / sizeof *options},
+    .wire = PASTRY_WIRE,
+    .open = open_net,
+    .close = close_net,
+    .create = create,
+    PP_MEMBER_FUNCTIONS,
+    .covers = pastry_covers,
+    .rank = pp_roster_rank,
+    .snapshot = pastry_snapshot,
+    .check = pastry_check,
+    .arrange = pastry_arrange,
+    .describe = describe,
+};

@@ -1,0 +1,51 @@
+/*
+ * Where a key belongs: the entry that prefix routing goes by (Rowstron and Druschel 2001, section
+ * 2.3), beside the nearest that we know, and whether we are among the k nearest. Changes nothing.
+ */
+#include "pastry.h"
+
+enum pp_covers pastry_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k)
+{
+    const struct pp_id *self = &n->r.m.a.self.id;
+    if (!n->r.m.a.active) {
+        return PP_COVERS_UNKNOWN;
+    }
+    size_t sure, all = pp_roster_count_nearer(&n->r, key, &sure);
+    if (sure >= k) {
+        return PP_COVERS_NO;
+    }
+    /* Whoever is nearer lies between us and our mirror image beyond the key. */
+    struct pp_id ahead = pp_id_sub(key, self), mirror = pp_id_add(key, &ahead);
+    struct pp_id back = pp_id_sub(self, key);
+    bool right = pp_id_compare(&ahead, &back) <= 0;
+    struct pp_id far =
+        right ? pp_distance_clockwise(self, &mirror) : pp_distance_counter(self, &mirror);
+    bool wraps = far.b[0] < (right ? ahead : back).b[0]; /* the arc is more than the ring */
+    bool known = pastry_in_arc(n, &mirror, right ? PASTRY_RIGHT : PASTRY_LEFT) && !wraps;
+    return known && all < k ? PP_COVERS_YES : PP_COVERS_UNKNOWN;
+}
+
+static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
+{
+    const struct pp_substrate_node *n = (const struct pp_substrate_node *)a;
+    pp_roster_seed(a, now, l);
+    if (n->r.m.a.active && !pp_id_equal(&l->key, &n->r.m.a.self.id)) {
+        const struct pp_entry *entry = pastry_cell_best(n, pastry_cell_of(n, &l->key));
+        if (entry) {
+            pp_lookup_seed(a, now, l, &entry->peer, NULL, false);
+        }
+    }
+}
+
+/* Mean gap of the k nearest: they lie on both sides of the key. */
+static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, size_t n)
+{
+    if (n == 0) {
+        return 0;
+    }
+    struct pp_id far = pp_distance_ring(key, &peers[n - 1].id);
+    return n == 1 ? pp_id_high(&far) : pp_id_high(&far) / n * 2;
+}
+
+const struct pp_lookup_ops pastry_lookup_ops = {
+    .rank = pp_roster_rank_peer, .seed = seed, .spacing = spacing, PP_MEMBER_LOOKUP_OPS};
