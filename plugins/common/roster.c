@@ -169,8 +169,7 @@ static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     if (answer->code == PP_AGAIN) {
         pp_member_late(m, &answer->peer->id);
     } else if (answer->code != PP_OK) {
-        struct pp_id id = answer->peer->id;
-        pp_member_dead(m, now, &id);
+        pp_member_silent(m, now, answer->peer);
     } else if (pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
         pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
     }

@@ -13,11 +13,11 @@
 
 #define PP_ROSTER_KNOWN 64 /* peers that a client or joiner remembers */
 
-typedef struct pp_id pp_distance_fn(const struct pp_id *origin, const struct pp_id *id);
-
 struct pp_roster_kind {
-    pp_distance_fn *own;    /* the list's order, from our id: no two ids tie */
-    pp_distance_fn *metric; /* closeness to a key; ties go to the smaller id */
+    /* The list's order, from our id: no two ids tie. */
+    struct pp_id (*own)(const struct pp_id *origin, const struct pp_id *id);
+    /* Closeness to a key; ties go to the smaller id. */
+    struct pp_id (*metric)(const struct pp_id *origin, const struct pp_id *id);
 };
 
 struct pp_roster {

@@ -21,7 +21,7 @@ unsigned pastry_rows(const struct pp_substrate_node *n)
             }
             continue;
         }
-        own.row--, own.digit = pp_id_digit(&n->r.m.a.self.id, row - 1, n->net->b);
+        own = (struct pastry_cell){row - 1, pp_id_digit(&n->r.m.a.self.id, row - 1, n->net->b)};
         pastry_cell_ids(n, own, &low, &high); /* all ids that share `row` digits with ours */
         if (pastry_in_arc(n, &low, PASTRY_LEFT) && pastry_in_arc(n, &high, PASTRY_RIGHT)) {
             break;
@@ -58,7 +58,7 @@ static void on_rows(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     }
     struct pp_peer from = *answer->peer;
     if (answer->code != PP_OK) {
-        pp_member_dead(m, now, &from.id);
+        pp_member_silent(m, now, &from);
         return;
     }
     if (pastry_read_rows(&answer->body, &reply) != PP_OK || m->phase != PP_PHASE_MEMBER) {

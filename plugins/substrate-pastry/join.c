@@ -69,7 +69,7 @@ static void on_joined(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
         return;
     }
     if (answer->code != PP_OK) {
-        pp_member_dead(m, now, &id);
+        pp_member_silent(m, now, answer->peer);
         ask_in(n, now, PASTRY_LEFT);
         return;
     }

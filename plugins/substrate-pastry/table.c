@@ -4,6 +4,8 @@
  */
 #include "pastry.h"
 
+#define TROUBLE PP_MINUTE
+
 const struct pp_roster_kind pastry_kind = {pp_distance_clockwise, pp_distance_ring};
 
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index)
@@ -19,9 +21,10 @@ bool pastry_in_arc(const struct pp_substrate_node *n, const struct pp_id *id, en
     if (t->n < 2 * half) {
         return true; /* as far as we know the ring has no more */
     }
-    pp_distance_fn *distance = side == PASTRY_LEFT ? pp_distance_counter : pp_distance_clockwise;
-    const struct pp_entry *last = &t->at[side == PASTRY_LEFT ? t->n - half : half - 1];
-    struct pp_id to_id = distance(self, id), to_last = distance(self, &last->peer.id);
+    bool left = side == PASTRY_LEFT;
+    const struct pp_id *last = &t->at[left ? t->n - half : half - 1].peer.id;
+    struct pp_id to_id = left ? pp_id_sub(self, id) : pp_id_sub(id, self);
+    struct pp_id to_last = left ? pp_id_sub(self, last) : pp_id_sub(last, self);
     return pp_id_compare(&to_id, &to_last) <= 0;
 }
 
@@ -193,6 +196,7 @@ void pastry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
     if (m->phase != PP_PHASE_MEMBER || m->client) {
         return;
     }
+    n->trouble_until = now + TROUBLE;
     if (leaf) {
         pp_roster_ask_soon(&n->r, now);
     }

@@ -6,7 +6,8 @@
 
 #define UPKEEP (5 * PP_SECOND)
 #define PINGS 8
-#define STALE (10 * PP_MINUTE) /* silence after which an entry of the routing table is pinged */
+#define OTHERS 2 /* of the routing table */
+#define STALE 5  /* times as long as a leaf may an entry of the routing table be silent */
 
 void pastry_activated(struct pp_member *m, pp_ns now)
 {
@@ -26,24 +27,22 @@ void pastry_activated(struct pp_member *m, pp_ns now)
     n->cell_at = now + pp_random_jitter(&m->a.random, 2 * PP_SECOND);
 }
 
-/* Silent leaves, nearest first, and the stalest entry of the routing table. */
+/* Silent leaves, nearest first, and some of the routing table. Once somebody
+ * has died all are asked sooner: failures come together. */
 static void ping_silent(struct pp_substrate_node *n, pp_ns now)
 {
     const struct pp_peerset *t = &n->r.table;
-    const struct pp_entry *stalest = NULL;
     pp_ns silence = n->net->heartbeat - n->net->heartbeat / 8;
-    unsigned pinged = 0;
+    bool trouble = now < n->trouble_until;
+    unsigned leaves = PINGS + n->net->half / 4, others = trouble ? PINGS : OTHERS;
     for (size_t i = 0; i < t->n; i++) {
         const struct pp_entry *entry = &t->at[i % 2 ? t->n - 1 - i / 2 : i / 2];
-        if (pastry_is_leaf(n, (size_t)(entry - t->at))) {
-            pinged += pinged < PINGS + n->net->half / 4 &&
-                      pp_roster_ping_silent(&n->r, now, entry, silence);
-        } else if (!stalest || pp_entry_age(entry, now) > pp_entry_age(stalest, now)) {
-            stalest = entry;
+        bool leaf = pastry_is_leaf(n, (size_t)(entry - t->at));
+        unsigned *left = leaf ? &leaves : &others;
+        if (*left > 0) {
+            *left -= pp_roster_ping_silent(&n->r, now, entry,
+                                           leaf || trouble ? silence : STALE * silence);
         }
-    }
-    if (stalest) {
-        pp_roster_ping_silent(&n->r, now, stalest, STALE);
     }
 }
 

@@ -153,6 +153,7 @@ static void test_short_lists(void)
         const char *const settings[4];
     } few[] = {{"chord", {"successors=2"}},
                {"kademlia", {"siblings=2", "bucket=1"}},
+               {"pastry", {"leaves=4", "bits=1"}},
                {"tapestry", {"siblings=2", "backups=0", "base=2"}}};
     const char *name = getenv("PEERPOST_SUBSTRATE");
     for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
