@@ -166,11 +166,8 @@ static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_member *m = (struct pp_member *)a;
     struct pp_find_reply reply;
-    if (answer->code == PP_AGAIN) {
-        pp_member_late(m, &answer->peer->id);
-    } else if (answer->code != PP_OK) {
-        pp_member_silent(m, now, answer->peer);
-    } else if (pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
+    if (pp_member_answered(m, now, answer) &&
+        pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
         pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
     }
 }

@@ -52,16 +52,9 @@ static void on_rows(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_member *m = (struct pp_member *)a;
     struct pastry_rows reply;
-    if (answer->code == PP_AGAIN) {
-        pp_member_late(m, &answer->peer->id);
-        return;
-    }
     struct pp_peer from = *answer->peer;
-    if (answer->code != PP_OK) {
-        pp_member_silent(m, now, &from);
-        return;
-    }
-    if (pastry_read_rows(&answer->body, &reply) != PP_OK || m->phase != PP_PHASE_MEMBER) {
+    if (!pp_member_answered(m, now, answer) || pastry_read_rows(&answer->body, &reply) != PP_OK ||
+        m->phase != PP_PHASE_MEMBER) {
         return;
     }
     const struct pp_page *page = &reply.page;

@@ -28,18 +28,8 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     if (l % 2 != 0) {
         return pp_fail(error, PP_CONFIG, "pastry: leaves is %u; set it to an even number", l);
     }
-    struct pp_net *made = malloc(sizeof *made);
-    if (!made) {
-        return pp_fail(error, PP_NOMEM, "pastry: out of memory");
-    }
-    *made = (struct pp_net){host, b, l / 2, (pp_ns)values[2].number, (pp_ns)values[3].number};
-    *net = made;
-    return PP_OK;
-}
-
-static void close_net(struct pp_net *net)
-{
-    free(net);
+    const struct pp_net made = {host, b, l / 2, (pp_ns)values[2].number, (pp_ns)values[3].number};
+    return pp_net_keep(net, &made, sizeof made, "pastry", error);
 }
 
 static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
@@ -82,8 +72,9 @@ static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_r
 
 static void describe(struct pp_bytes payload, char *text, size_t cap)
 {
-    static const char *const own[] = {"JOIN", "ROW", "LEAVE"};
-    pp_describe(payload, own, sizeof own / sizeof *own, text, cap);
+    static const char *const own[] = {"JOIN| side %1| verdict %1, %P peers",
+                                      "ROW| row %1 from %1| row %1, %P peers", "LEAVE||"};
+    pp_describe_bodies(payload, own, sizeof own / sizeof *own, 0, text, cap);
 }
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
@@ -96,7 +87,7 @@ const struct pp_substrate peerpost_plugin = {
                .n_options = sizeof options / sizeof *options},
     .wire = PASTRY_WIRE,
     .open = open_net,
-    .close = close_net,
+    .close = pp_net_drop,
     .create = create,
     PP_MEMBER_FUNCTIONS,
     .covers = pastry_covers,

@@ -30,7 +30,6 @@ struct pp_substrate_node {
     struct pp_roster r; /* first */
     const struct pp_net *net;
     pp_ns upkeep_at, row_at, cell_at;
-    pp_ns trouble_until;      /* somebody died lately: others may have */
     pp_ns cell_wait;          /* between two rounds over the empty cells; grows */
     struct pp_id granted[2];  /* who may enter clockwise and counter-clockwise of us, .. */
     pp_ns granted_until[2];   /* .. until it is active or this */

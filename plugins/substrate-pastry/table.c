@@ -4,8 +4,6 @@
  */
 #include "pastry.h"
 
-#define TROUBLE PP_MINUTE
-
 const struct pp_roster_kind pastry_kind = {pp_distance_clockwise, pp_distance_ring};
 
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index)
@@ -196,7 +194,6 @@ void pastry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
     if (m->phase != PP_PHASE_MEMBER || m->client) {
         return;
     }
-    n->trouble_until = now + TROUBLE;
     if (leaf) {
         pp_roster_ask_soon(&n->r, now);
     }

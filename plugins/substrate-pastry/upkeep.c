@@ -33,7 +33,7 @@ static void ping_silent(struct pp_substrate_node *n, pp_ns now)
 {
     const struct pp_peerset *t = &n->r.table;
     pp_ns silence = n->net->heartbeat - n->net->heartbeat / 8;
-    bool trouble = now < n->trouble_until;
+    bool trouble = now < n->r.m.trouble_until;
     unsigned leaves = PINGS + n->net->half / 4, others = trouble ? PINGS : OTHERS;
     for (size_t i = 0; i < t->n; i++) {
         const struct pp_entry *entry = &t->at[i % 2 ? t->n - 1 - i / 2 : i / 2];
