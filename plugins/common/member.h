@@ -31,7 +31,7 @@ struct pp_member {
     struct pp_quarantine quarantine;
     pp_ns retry_at, until;
     pp_ns trouble_until; /* somebody died lately: others may have */
-    pp_ns sample; /* round trip of the reply being handled, 0: none; for `learn` */
+    pp_ns sample;        /* round trip of the reply being handled, 0: none; for `learn` */
     uint16_t pinging;
     uint8_t phase, state, told, retries; /* enum pp_phase, enum pp_state */
     uint8_t seek_k;                      /* as in the ops, unless `create` sets another */
