@@ -11,13 +11,9 @@
 #ifndef CHORD_H
 #define CHORD_H
 
-#include <common/cache.h>
-#include <common/lookup.h>
-#include <common/peerset.h>
+#include <common/member.h>
 
 #define CHORD_KNOWN_MAX 64 /* peers that a client or joiner remembers */
-#define CHORD_PINGING_MAX 32
-#define CHORD_REFER 8 /* peers in a referral */
 
 /* Why a candidate is pinged: bits of its tag. */
 #define CHORD_LIST_S 0x1u  /* listed next to us clockwise: may lengthen S */
@@ -30,41 +26,27 @@ struct pp_net {
     pp_ns stabilise, refresh;
 };
 
-enum chord_phase {
-    CHORD_OUT,     /* not told to join yet, or nobody answered */
-    CHORD_SEEK,    /* looking up its own id */
-    CHORD_ASK,     /* asking the successor to be let in */
-    CHORD_LEARN,   /* pinging the list it was given */
-    CHORD_MEMBER,  /* active */
-    CHORD_LEAVING, /* has said so */
-    CHORD_LEFT
-};
+/* Entering: asks its successor to be let in, pings the list it was given, has it. */
+enum chord_step { CHORD_ASKING, CHORD_LEARNING, CHORD_LISTED };
 
 struct pp_substrate_node {
-    struct pp_agent a; /* first */
+    struct pp_member m; /* first */
     const struct pp_net *net;
     struct pp_peerset s, p; /* successors clockwise, predecessors counter-clockwise */
     struct pp_peerset f;    /* distinct fingers beyond S; a client's or joiner's known peers */
-    struct pp_candidates candidates;
-    struct pp_quarantine quarantine;
-    struct pp_id admitted; /* who may come in just before us, until admitted_until */
+    struct pp_id admitted;  /* who may come in just before us, until admitted_until */
     pp_ns admitted_until;
-    pp_ns stabilise_at, last_stabilise, finger_at, nudge_at, retry_at, until;
-    pp_ns introduce_at;  /* the next introduction that we follow */
-    pp_ns trouble_until; /* somebody died lately: others may have */
-    uint16_t pinging;
-    uint8_t finger_bit, back_steps, retries;
-    uint8_t phase, state, told; /* enum chord_phase, enum pp_state */
-    bool client, stabilising, finding, merging;
+    pp_ns stabilise_at, last_stabilise, finger_at, nudge_at;
+    pp_ns introduce_at; /* the next introduction that we follow */
+    uint8_t finger_bit, back_steps, step;
+    bool stabilising, finding;
     bool finger_pass; /* the first round of fingers runs */
 };
 
-/* A table with its order and bound. */
-struct chord_table {
-    struct pp_peerset *set;
-    struct pp_order order;
-    size_t max;
-};
+static inline struct pp_substrate_node *chord_node(struct pp_member *m)
+{
+    return (struct pp_substrate_node *)m;
+}
 
 /* state.c */
 struct pp_order chord_clockwise(const struct pp_substrate_node *n);
@@ -74,40 +56,27 @@ bool chord_lone(const struct pp_substrate_node *n);
 bool chord_wrapped(const struct pp_substrate_node *n);
 /* Do S and P together: does the one reach into the other? */
 bool chord_whole(const struct pp_substrate_node *n);
-struct pp_entry *chord_entry(const struct pp_substrate_node *n, const struct pp_id *id);
-/* Any datagram from a peer: freshness, round trip, endpoint, quarantine; an inactive one goes. */
-void chord_heard(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool active,
-                 pp_ns rtt);
-/* An active member that spoke to us: into the tables where it belongs. tag: CHORD_LIST_* */
-void chord_learn(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
-void chord_forget(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
-void chord_late(struct pp_substrate_node *n, pp_ns now, const struct pp_id *id);
-/* A peer that used up its tries at this endpoint. */
-void chord_dead(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer);
-/* Told of a peer: pinged when it would find a place. */
-void chord_candidate(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
-                     const struct pp_peer *teller, uint32_t tag);
-void chord_ping(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, uint32_t tag);
-void chord_pump(struct pp_substrate_node *n, pp_ns now);
-void chord_set_state(struct pp_substrate_node *n, enum pp_state state);
+/* S, P and F. */
+size_t chord_tables(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX]);
+bool chord_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
+void chord_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+void chord_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
+void chord_suspected(struct pp_member *m, pp_ns now, const struct pp_id *id);
+/* Is this the first of a list? */
+bool chord_first_is(const struct pp_peerset *set, const struct pp_id *id);
 /* Digest of `head` (or NULL) and the unsuspected peers of a set, at most r, up to `stop`. */
 uint64_t chord_digest(const struct pp_substrate_node *n, const struct pp_id *head,
                       const struct pp_peerset *set, const struct pp_id *stop);
-pp_ns chord_rto(const struct pp_substrate_node *n, const struct pp_id *id);
 
 /* join.c */
-void chord_join(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);
-void chord_join_tick(struct pp_substrate_node *n, pp_ns now);
+void chord_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* No candidate is out any more: is a join complete? */
-void chord_join_settled(struct pp_substrate_node *n, pp_ns now);
-void chord_become_active(struct pp_substrate_node *n, pp_ns now);
+void chord_settled(struct pp_member *m, pp_ns now);
+void chord_activated(struct pp_member *m, pp_ns now);
 void chord_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
                    const struct pp_header *header);
 void chord_on_state(struct pp_substrate_node *n, const struct pp_rx *rx,
                     const struct pp_header *header, struct pp_reader *body);
-/* Asks `peer` for a page of its S or P; what it lists becomes candidates with `tag`. */
-void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
-                 uint8_t from, uint32_t tag);
 
 /* route.c */
 extern const struct pp_lookup_ops chord_lookup_ops;
@@ -123,6 +92,9 @@ void chord_rank(const struct pp_substrate_node *n, const struct pp_id *key,
                 uint8_t out[PP_RANK_LEN]);
 
 /* repair.c */
+/* Asks `peer` for a page of its S or P; what it lists becomes candidates with `tag`. */
+void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
+                 uint8_t from, uint32_t tag);
 void chord_stabilise(struct pp_substrate_node *n, pp_ns now);
 void chord_stabilise_soon(struct pp_substrate_node *n, pp_ns now);
 void chord_repair_tick(struct pp_substrate_node *n, pp_ns now);
@@ -140,21 +112,19 @@ void chord_finger_offer(struct pp_substrate_node *n, const struct pp_entry *entr
 void chord_finger_prune(struct pp_substrate_node *n);
 void chord_finger_tick(struct pp_substrate_node *n, pp_ns now);
 unsigned chord_finger_low(const struct pp_substrate_node *n);
+struct pp_id chord_finger_target(const struct pp_substrate_node *n, unsigned bit);
 
 /* leave.c */
-void chord_leave(struct pp_substrate_node *n, pp_ns now, pp_ns until);
-void chord_leave_tick(struct pp_substrate_node *n, pp_ns now);
-void chord_move(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *self);
-/* known: it stood in our tables until now. */
+bool chord_goodbye(struct pp_member *m, pp_ns now);
 void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool known);
+                    const struct pp_header *header, struct pp_reader *body);
 
 /* merge.c */
-void chord_meet(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *contacts, size_t k);
+void chord_place_key(const struct pp_member *m, struct pp_id *key);
+bool chord_in_place(const struct pp_member *m, const struct pp_id *first);
+void chord_merged(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* All successors are lost: whoever else we know is asked for our place. */
 void chord_rebuild(struct pp_substrate_node *n, pp_ns now);
-/* Looks for our place in the ring that `via` is in. */
-void chord_merge(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *via, size_t k);
 
 /* check.c */
 void chord_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);

@@ -42,13 +42,9 @@ struct chord_state {
     uint8_t from;
 };
 
-struct chord_states {
-    bool p;
-    struct pp_page page;
-};
-
-struct chord_joined {
-    uint8_t verdict;
+/* An octet and a page: the replies to STATE (1: of P) and JOIN (enum chord_verdict). */
+struct chord_list {
+    uint8_t what;
     struct pp_page page;
 };
 
@@ -60,12 +56,9 @@ void chord_write_stabilised(struct pp_writer *w, bool same, const struct pp_peer
 int chord_read_stabilised(struct pp_reader *r, struct chord_stabilised *m);
 void chord_write_state(struct pp_writer *w, const struct chord_state *m);
 int chord_read_state(struct pp_reader *r, struct chord_state *m);
-void chord_write_states(struct pp_writer *w, bool p, const struct pp_peer *peers, size_t n,
-                        size_t from);
-int chord_read_states(struct pp_reader *r, struct chord_states *m);
-void chord_write_joined(struct pp_writer *w, enum chord_verdict verdict,
-                        const struct pp_peer *peers, size_t n);
-int chord_read_joined(struct pp_reader *r, struct chord_joined *m);
+void chord_write_list(struct pp_writer *w, uint8_t what, const struct pp_peer *peers, size_t n,
+                      size_t from);
+int chord_read_list(struct pp_reader *r, struct chord_list *m);
 int chord_read_leave(struct pp_reader *r, struct pp_page *s, struct pp_page *p);
 
 /* One datagram in words; always terminated. */

@@ -19,9 +19,9 @@ void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
     if (pp_id_equal(&who->id, &to->id)) {
         return;
     }
-    pp_agent_begin(&n->a, &w, CHORD_INTRODUCE);
+    pp_agent_begin(&n->m.a, &w, CHORD_INTRODUCE);
     pp_write_peer(&w, who);
-    pp_agent_send(&n->a, to, &w);
+    pp_agent_send(&n->m.a, to, &w);
 }
 
 void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
@@ -29,9 +29,9 @@ void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_
 {
     struct pp_peer peer;
     pp_read_peer(body, &peer);
-    if (pp_read_done(body) && n->a.active && now >= n->introduce_at) {
+    if (pp_read_done(body) && n->m.a.active && now >= n->introduce_at) {
         n->introduce_at = now + INTRODUCE_GAP;
-        chord_candidate(n, now, &peer, &rx->from, 0);
+        pp_member_candidate(&n->m, now, &peer, &rx->from, 0);
     }
 }
 
@@ -46,7 +46,7 @@ static bool lists(const struct pp_page *page, const struct pp_id *id)
 }
 
 /* Entries of ours that stand within a neighbour's list but are missing there: ask them. */
-static void dispute(struct pp_substrate_node *n, pp_ns now, const struct chord_table *t,
+static void dispute(struct pp_substrate_node *n, pp_ns now, const struct pp_table *t,
                     const struct pp_page *page)
 {
     struct pp_peer asked[PP_K_MAX];
@@ -55,7 +55,7 @@ static void dispute(struct pp_substrate_node *n, pp_ns now, const struct chord_t
         return;
     }
     const struct pp_id *end = &page->peers[page->n - 1].id;
-    bool whole = pp_id_equal(end, &n->a.self.id);
+    bool whole = pp_id_equal(end, &n->m.a.self.id);
     struct pp_id limit = t->order.distance(&t->order.origin, end);
     for (size_t i = 1; i < t->set->n && count < PP_K_MAX; i++) {
         const struct pp_entry *entry = &t->set->at[i];
@@ -66,7 +66,7 @@ static void dispute(struct pp_substrate_node *n, pp_ns now, const struct chord_t
         }
     }
     for (size_t i = 0; i < count; i++) {
-        chord_ping(n, now, &asked[i], CHORD_DISPUTE);
+        pp_member_ping(&n->m, now, &asked[i], CHORD_DISPUTE);
     }
 }
 
@@ -76,37 +76,34 @@ static void take_list(struct pp_substrate_node *n, pp_ns now, const struct pp_pe
                       const struct pp_page *page, uint32_t tag)
 {
     for (size_t i = 0; i < page->n; i++) {
-        if (pp_id_equal(&page->peers[i].id, &n->a.self.id)) {
+        if (pp_id_equal(&page->peers[i].id, &n->m.a.self.id)) {
             return;
         }
-        chord_candidate(n, now, &page->peers[i], teller, tag);
+        pp_member_candidate(&n->m, now, &page->peers[i], teller, tag);
     }
 }
 
 static void on_states(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
-    struct chord_states m;
-    if (answer->code == PP_AGAIN) {
-        chord_late(n, now, &answer->peer->id);
-        return;
-    }
-    if (answer->code == PP_OK && chord_read_states(&answer->body, &m) == PP_OK) {
+    struct chord_list m;
+    if (pp_member_answered(&n->m, now, answer) && chord_read_list(&answer->body, &m) == PP_OK) {
         const struct pp_peer *from = &answer->rx->from;
+        bool p = m.what & 1;
         if (m.page.more && m.page.n > 0 && m.page.from + m.page.n <= PP_K_MAX) {
-            chord_fetch(n, now, from, m.p, (uint8_t)(m.page.from + m.page.n), answer->tag);
+            chord_fetch(n, now, from, p, (uint8_t)(m.page.from + m.page.n), answer->tag);
         }
-        bool first = m.p && n->p.n > 0 && pp_id_equal(&n->p.at[0].peer.id, &from->id);
-        if (first && n->a.active && m.page.from == 0) {
-            struct chord_table t = {&n->p, chord_counter(n), n->net->r};
+        bool first = p && chord_first_is(&n->p, &from->id);
+        if (first && n->m.a.active && m.page.from == 0) {
+            struct pp_table t = {&n->p, chord_counter(n), n->net->r};
             dispute(n, now, &t, &m.page);
         }
         take_list(n, now, from, &m.page, answer->tag);
-    } else if (answer->code == PP_TIMEOUT) {
-        chord_dead(n, now, answer->peer);
     }
-    n->pinging--;
-    chord_pump(n, now);
+    if (answer->code != PP_AGAIN) {
+        n->m.pinging--;
+        pp_member_pump(&n->m, now);
+    }
 }
 
 void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
@@ -114,13 +111,16 @@ void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
 {
     struct pp_writer w;
     struct chord_state m = {p, from};
-    pp_agent_begin(&n->a, &w, CHORD_STATE);
+    pp_agent_begin(&n->m.a, &w, CHORD_STATE);
     chord_write_state(&w, &m);
-    struct pp_request request = {
-        .to = peer, .rto = chord_rto(n, &peer->id), .done = on_states, .owner = n, .tag = tag};
-    if (!pp_rpc_pending(&n->a, peer, CHORD_STATE) &&
-        pp_rpc_send(&n->a, now, &request, &w) == PP_OK) {
-        n->pinging++;
+    struct pp_request request = {.to = peer,
+                                 .rto = pp_member_rto(&n->m, &peer->id),
+                                 .done = on_states,
+                                 .owner = &n->m,
+                                 .tag = tag};
+    if (!pp_rpc_pending(&n->m.a, peer, CHORD_STATE) &&
+        pp_rpc_send(&n->m.a, now, &request, &w) == PP_OK) {
+        n->m.pinging++;
     }
 }
 
@@ -147,36 +147,31 @@ static void refill(struct pp_substrate_node *n, pp_ns now)
 static void take_predecessor(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *from,
                              const struct pp_peer *c)
 {
-    if (!pp_id_in(&c->id, &n->a.self.id, &from->id) || pp_id_equal(&c->id, &from->id) ||
-        pp_id_equal(&c->id, &n->a.self.id)) {
+    if (!pp_id_in(&c->id, &n->m.a.self.id, &from->id) || pp_id_equal(&c->id, &from->id) ||
+        pp_id_equal(&c->id, &n->m.a.self.id)) {
         n->back_steps = 0;
         return;
     }
     if (++n->back_steps >= BACK_STEPS) {
         n->back_steps = 0;
-        chord_merge(n, now, from, 1);
+        pp_member_merge(&n->m, now, from, 1);
     }
-    chord_candidate(n, now, c, from, 0);
+    pp_member_candidate(&n->m, now, c, from, 0);
 }
 
 static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct chord_stabilised m;
-    if (answer->code == PP_AGAIN) {
-        chord_late(n, now, &answer->peer->id);
-        return;
-    }
-    n->stabilising = false;
-    if (answer->code != PP_OK) {
-        chord_dead(n, now, answer->peer);
+    n->stabilising = answer->code == PP_AGAIN;
+    if (!pp_member_answered(&n->m, now, answer)) {
         return;
     }
     const struct pp_peer from = answer->rx->from;
-    if (chord_read_stabilised(&answer->body, &m) != PP_OK || n->phase != CHORD_MEMBER) {
+    if (chord_read_stabilised(&answer->body, &m) != PP_OK || n->m.phase != PP_PHASE_MEMBER) {
         return;
     }
-    if (n->s.n == 0 || !pp_id_equal(&n->s.at[0].peer.id, &from.id)) {
+    if (!chord_first_is(&n->s, &from.id)) {
         chord_stabilise_soon(n, now);
         return;
     }
@@ -184,7 +179,7 @@ static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answe
         take_predecessor(n, now, &from, &m.predecessor);
     }
     if (!m.same) {
-        struct chord_table t = {&n->s, chord_clockwise(n), n->net->r};
+        struct pp_table t = {&n->s, chord_clockwise(n), n->net->r};
         dispute(n, now, &t, &m.page);
         take_list(n, now, &from, &m.page, CHORD_LIST_S);
         if (m.page.more && m.page.n > 0) {
@@ -203,7 +198,7 @@ static const struct pp_entry *neglected(struct pp_substrate_node *n, pp_ns now, 
         const struct pp_entry *entry = i < n->s.n ? &n->s.at[i] : &n->p.at[i - n->s.n];
         if (pp_entry_age(entry, now) > age &&
             (!oldest || pp_entry_age(entry, now) > pp_entry_age(oldest, now)) &&
-            !pp_rpc_pending(&n->a, &entry->peer, PP_WIRE_PING)) {
+            !pp_rpc_pending(&n->m.a, &entry->peer, PP_WIRE_PING)) {
             oldest = entry;
         }
     }
@@ -216,16 +211,16 @@ static const struct pp_entry *neglected(struct pp_substrate_node *n, pp_ns now, 
 static void look_after(struct pp_substrate_node *n, pp_ns now)
 {
     pp_ns period = n->net->stabilise;
-    bool trouble = now < n->trouble_until;
+    bool trouble = now < n->m.trouble_until;
     if (n->p.n > 0 && pp_entry_age(&n->p.at[0], now) > period + period / 2) {
-        chord_ping(n, now, &n->p.at[0].peer, 0);
+        pp_member_ping(&n->m, now, &n->p.at[0].peer, 0);
     }
     for (int i = 0; i < (trouble ? TROUBLE_PINGS : 1); i++) {
         const struct pp_entry *entry = neglected(n, now, trouble ? 2 * period : 8 * period);
         if (!entry) {
             break;
         }
-        chord_ping(n, now, &entry->peer, 0);
+        pp_member_ping(&n->m, now, &entry->peer, 0);
     }
 }
 
@@ -233,7 +228,7 @@ void chord_stabilise(struct pp_substrate_node *n, pp_ns now)
 {
     struct pp_writer w;
     n->last_stabilise = now;
-    n->stabilise_at = now + pp_random_jitter(&n->a.random, n->net->stabilise);
+    n->stabilise_at = now + pp_random_jitter(&n->m.a.random, n->net->stabilise);
     if (chord_lone(n) || n->stabilising) {
         return;
     }
@@ -244,12 +239,12 @@ void chord_stabilise(struct pp_substrate_node *n, pp_ns now)
     }
     const struct pp_peer *s = &n->s.at[0].peer;
     struct chord_stabilise m = {chord_digest(n, NULL, &n->s, NULL),
-                                chord_digest(n, &n->a.self.id, &n->p, &s->id)};
-    pp_agent_begin(&n->a, &w, CHORD_STABILISE);
+                                chord_digest(n, &n->m.a.self.id, &n->p, &s->id)};
+    pp_agent_begin(&n->m.a, &w, CHORD_STABILISE);
     chord_write_stabilise(&w, &m);
     struct pp_request request = {
-        .to = s, .rto = pp_entry_rto(&n->s.at[0]), .done = on_stabilised, .owner = n};
-    n->stabilising = pp_rpc_send(&n->a, now, &request, &w) == PP_OK;
+        .to = s, .rto = pp_entry_rto(&n->s.at[0]), .done = on_stabilised, .owner = &n->m};
+    n->stabilising = pp_rpc_send(&n->m.a, now, &request, &w) == PP_OK;
 }
 
 void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
@@ -259,19 +254,19 @@ void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_
     struct pp_writer w;
     struct pp_peer peers[PP_K_MAX];
     const struct pp_id *id = &rx->from.id;
-    if (!n->a.active || chord_read_stabilise(body, &m) != PP_OK) {
+    if (!n->m.a.active || chord_read_stabilise(body, &m) != PP_OK) {
         return;
     }
     if (n->p.n == 0) { /* rectify: a lost predecessor is replaced by whoever follows us now */
-        chord_learn(n, now, &rx->from, CHORD_LIST_P);
+        chord_learn(&n->m, now, &rx->from, CHORD_LIST_P);
     }
-    bool first = n->p.n > 0 && pp_id_equal(&n->p.at[0].peer.id, id);
+    bool first = chord_first_is(&n->p, id);
     bool told = n->p.n > 0 && !first && !(n->p.at[0].flags & PP_ENTRY_SUSPECT);
-    bool same = m.s == chord_digest(n, &n->a.self.id, &n->s, id);
+    bool same = m.s == chord_digest(n, &n->m.a.self.id, &n->s, id);
     size_t count = pp_peerset_peers(&n->s, peers, PP_K_MAX);
-    pp_agent_begin_reply(&n->a, &w, header);
+    pp_agent_begin_reply(&n->m.a, &w, header);
     chord_write_stabilised(&w, same, told ? &n->p.at[0].peer : NULL, peers, count);
-    pp_agent_send(&n->a, &rx->from, &w);
+    pp_agent_send(&n->m.a, &rx->from, &w);
     if (first && m.p != chord_digest(n, NULL, &n->p, NULL)) {
         chord_fetch(n, now, &rx->from, true, 0, CHORD_LIST_P);
     }
@@ -282,8 +277,7 @@ void chord_on_nudge(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *
                     struct pp_reader *body)
 {
     uint64_t digest = pp_read64(body);
-    if (pp_read_done(body) && n->a.active && n->s.n > 0 &&
-        pp_id_equal(&n->s.at[0].peer.id, &rx->from.id) &&
+    if (pp_read_done(body) && n->m.a.active && chord_first_is(&n->s, &rx->from.id) &&
         digest != chord_digest(n, NULL, &n->s, NULL)) {
         chord_stabilise_soon(n, now);
     }
@@ -295,9 +289,9 @@ static void nudge(struct pp_substrate_node *n)
     n->nudge_at = PP_NEVER;
     if (n->p.n > 0) {
         const struct pp_peer *to = &n->p.at[0].peer;
-        pp_agent_begin(&n->a, &w, CHORD_NUDGE);
-        pp_write64(&w, chord_digest(n, &n->a.self.id, &n->s, &to->id));
-        pp_agent_send(&n->a, to, &w);
+        pp_agent_begin(&n->m.a, &w, CHORD_NUDGE);
+        pp_write64(&w, chord_digest(n, &n->m.a.self.id, &n->s, &to->id));
+        pp_agent_send(&n->m.a, to, &w);
     }
 }
 

@@ -11,30 +11,31 @@
 static size_t arc(const struct pp_substrate_node *n, const struct pp_peer **out)
 {
     size_t count = 0;
-    struct pp_id reach = n->a.self.id;
+    struct pp_id reach = n->m.a.self.id;
     if (n->s.n > 0) {
         reach = n->s.at[n->s.n - 1].peer.id;
     }
     for (size_t i = n->p.n; i-- > 0;) {
         const struct pp_peer *peer = &n->p.at[i].peer;
-        if (n->s.n == 0 || !pp_id_in(&peer->id, &n->a.self.id, &reach)) {
+        if (n->s.n == 0 || !pp_id_in(&peer->id, &n->m.a.self.id, &reach)) {
             out[count++] = peer;
         }
     }
-    out[count++] = &n->a.self;
+    out[count++] = &n->m.a.self;
     for (size_t i = 0; i < n->s.n; i++) {
         out[count++] = &n->s.at[i].peer;
     }
     return count;
 }
 
+#define REFER 8 /* peers in a referral */
 #define ARC_MAX (2 * PP_K_MAX + 1)
 #define SPARE 8 /* peers named beyond k, in case some of the k are dead */
 
 bool chord_in_arc(const struct pp_substrate_node *n, const struct pp_id *key)
 {
     const struct pp_peer *a[ARC_MAX];
-    if (!n->a.active) {
+    if (!n->m.a.active) {
         return false;
     }
     if (chord_whole(n)) {
@@ -71,22 +72,22 @@ static void refer(const struct pp_substrate_node *n, const struct pp_peerset *se
     for (size_t i = 0; i < set->n; i++) {
         const struct pp_entry *entry = &set->at[i];
         bool before =
-            pp_id_in(&entry->peer.id, &n->a.self.id, key) && !pp_id_equal(&entry->peer.id, key);
-        if ((before || !n->a.active) && !(entry->flags & PP_ENTRY_SUSPECT)) {
-            pp_peerset_insert(best, &order, CHORD_REFER, entry);
+            pp_id_in(&entry->peer.id, &n->m.a.self.id, key) && !pp_id_equal(&entry->peer.id, key);
+        if ((before || !n->m.a.active) && !(entry->flags & PP_ENTRY_SUSPECT)) {
+            pp_peerset_insert(best, &order, REFER, entry);
         }
     }
 }
 
 static size_t referrals(const struct pp_substrate_node *n, const struct pp_id *key,
-                        struct pp_peer out[CHORD_REFER])
+                        struct pp_peer out[REFER])
 {
-    struct pp_entry room[CHORD_REFER];
-    struct pp_peerset best = {room, 0, CHORD_REFER};
+    struct pp_entry room[REFER];
+    struct pp_peerset best = {room, 0, REFER};
     refer(n, &n->f, key, &best);
     refer(n, &n->s, key, &best);
     refer(n, &n->p, key, &best);
-    return pp_peerset_peers(&best, out, CHORD_REFER);
+    return pp_peerset_peers(&best, out, REFER);
 }
 
 void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
@@ -95,16 +96,16 @@ void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
     struct pp_find find;
     struct pp_peer peers[ARC_MAX];
     struct pp_writer w;
-    if (n->client || pp_read_find(body, &find) != PP_OK) {
+    if (n->m.client || pp_read_find(body, &find) != PP_OK) {
         return;
     }
     bool complete = chord_in_arc(n, &find.key);
     size_t count = complete ? chord_closest(n, &find.key, find.k + SPARE, peers)
                             : referrals(n, &find.key, peers);
-    pp_agent_begin_reply(&n->a, &w, header);
+    pp_agent_begin_reply(&n->m.a, &w, header);
     pp_write8(&w, complete);
     pp_write_page(&w, peers, count, find.from, NULL, 0);
-    pp_agent_send(&n->a, &rx->from, &w);
+    pp_agent_send(&n->m.a, &rx->from, &w);
 }
 
 /* The reply names our predecessor when it is nearer to the key than we are. */
@@ -112,20 +113,17 @@ void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
     struct pp_ping ping;
-    struct pp_writer w;
     if (pp_read_ping(body, &ping) != PP_OK) {
         return;
     }
     bool nearer =
-        ping.has_key && n->a.active && n->p.n > 0 && !pp_id_equal(&ping.key, &n->a.self.id);
+        ping.has_key && n->m.a.active && n->p.n > 0 && !pp_id_equal(&ping.key, &n->m.a.self.id);
     if (nearer) {
-        struct pp_id ours = pp_id_sub(&n->a.self.id, &ping.key);
+        struct pp_id ours = pp_id_sub(&n->m.a.self.id, &ping.key);
         struct pp_id its = pp_id_sub(&n->p.at[0].peer.id, &ping.key);
         nearer = pp_id_compare(&its, &ours) < 0;
     }
-    pp_agent_begin_reply(&n->a, &w, header);
-    pp_write_page(&w, nearer ? &n->p.at[0].peer : NULL, nearer, 0, NULL, 0);
-    pp_agent_send(&n->a, &rx->from, &w);
+    pp_member_pong(&n->m, rx, header, nearer ? &n->p.at[0].peer : NULL, NULL, 0);
 }
 
 static size_t unsuspected(const struct pp_substrate_node *n, const struct pp_id *key,
@@ -135,7 +133,7 @@ static size_t unsuspected(const struct pp_substrate_node *n, const struct pp_id 
     for (size_t i = 0; i < n->p.n; i++) {
         const struct pp_entry *entry = &n->p.at[i];
         /* entry lies in [key, us): it is nearer than we are */
-        bool between = !pp_id_in(key, &entry->peer.id, &n->a.self.id);
+        bool between = !pp_id_in(key, &entry->peer.id, &n->m.a.self.id);
         count += between && (count_all || !(entry->flags & PP_ENTRY_SUSPECT));
     }
     return count;
@@ -143,21 +141,21 @@ static size_t unsuspected(const struct pp_substrate_node *n, const struct pp_id 
 
 enum pp_covers chord_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k)
 {
-    if (!n->a.active) {
+    if (!n->m.a.active) {
         return PP_COVERS_UNKNOWN;
     }
     if (unsuspected(n, key, false) >= k) {
         return PP_COVERS_NO;
     }
     bool known = chord_whole(n) ||
-                 (n->p.n > 0 && pp_id_in(key, &n->p.at[n->p.n - 1].peer.id, &n->a.self.id));
+                 (n->p.n > 0 && pp_id_in(key, &n->p.at[n->p.n - 1].peer.id, &n->m.a.self.id));
     return known && unsuspected(n, key, true) < k ? PP_COVERS_YES : PP_COVERS_UNKNOWN;
 }
 
 void chord_rank(const struct pp_substrate_node *n, const struct pp_id *key,
                 uint8_t out[PP_RANK_LEN])
 {
-    struct pp_id d = pp_id_sub(&n->a.self.id, key);
+    struct pp_id d = pp_id_sub(&n->m.a.self.id, key);
     memset(out, 0, PP_RANK_LEN);
     memcpy(out, d.b, PP_ID_LEN);
 }
@@ -197,23 +195,10 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     }
 }
 
+/* When somebody died lately, nobody is taken unasked. */
 static bool fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
 {
-    const struct pp_entry *entry = chord_entry(node_of(a), id);
-    return entry && !node_of(a)->client && now >= node_of(a)->trouble_until &&
-           !(entry->flags & PP_ENTRY_SUSPECT) && pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
-}
-
-static pp_ns rto(const struct pp_agent *a, const struct pp_id *id)
-{
-    return chord_rto(node_of(a), id);
-}
-
-static bool refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
-                    const struct pp_peer *teller)
-{
-    return !pp_peer_plausible(peer, teller->address) ||
-           pp_quarantine_has(&node_of(a)->quarantine, &peer->id, now);
+    return now >= node_of(a)->m.trouble_until && pp_member_fresh(a, now, id);
 }
 
 /* The successors of the answer's last member follow it. */
@@ -233,25 +218,15 @@ static void extend_own(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     }
 }
 
-static void late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
-{
-    chord_late((struct pp_substrate_node *)a, now, &peer->id);
-}
-
-static void dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
-{
-    chord_dead((struct pp_substrate_node *)a, now, peer);
-}
-
 const struct pp_lookup_ops chord_lookup_ops = {.root = true,
                                                .reversed = true,
                                                .rank = rank,
                                                .seed = seed,
-                                               .fresh = fresh,
-                                               .rto = rto,
-                                               .refused = refused,
                                                .extend = extend,
                                                .extend_own = extend_own,
                                                .spacing = pp_ring_spacing,
-                                               .late = late,
-                                               .dead = dead};
+                                               .fresh = fresh,
+                                               .rto = pp_member_ask_rto,
+                                               .refused = pp_member_refused,
+                                               .late = pp_member_ask_late,
+                                               .dead = pp_member_ask_dead};

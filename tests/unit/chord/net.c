@@ -198,7 +198,7 @@ size_t net_check(struct net *net)
     const struct pp_sink quiet = {NULL, NULL};
     size_t n = 0;
     for (size_t i = 0; i < net->n; i++) {
-        if (net->node[i] && net->node[i]->a.active) {
+        if (net->node[i] && net->node[i]->m.a.active) {
             active[n++] = net->node[i];
         }
     }

@@ -31,7 +31,7 @@ static void test_a_dead_finger_is_replaced(void)
         }
     }
     net_run(&net, 5 * PP_MINUTE);
-    CU_ASSERT_PTR_NULL(chord_entry(net.node[0], &gone));
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&net.node[0]->m, &gone));
     CU_ASSERT_EQUAL(net_check(&net), 0);
     net_end(&net);
 }

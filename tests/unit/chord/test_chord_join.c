@@ -11,7 +11,7 @@ static void test_a_joiner_has_the_whole_list_before_it_is_active(void)
     net_ring(&net, 12);
     size_t j = net_add(&net, 0x3000, PP_MEMBER);
     net_meet(&net, j, 0);
-    while (!net.node[j]->a.active && net.now < 2 * PP_HOUR) {
+    while (!net.node[j]->m.a.active && net.now < 2 * PP_HOUR) {
         net_run(&net, 10 * PP_MS);
     }
     CU_ASSERT_EQUAL(net.node[j]->s.n, 4);
@@ -29,7 +29,7 @@ static void test_ipv6_lists_take_two_pages(void)
     size_t j = net_add(&net, 0x3003, PP_MEMBER);
     net_meet(&net, j, 0);
     net_run(&net, 20 * PP_SECOND);
-    CU_ASSERT_TRUE(net.node[j]->a.active);
+    CU_ASSERT_TRUE(net.node[j]->m.a.active);
     CU_ASSERT_EQUAL(net.node[j]->s.n, 32);
     CU_ASSERT_EQUAL(net.node[j]->p.n, 32);
     net_kill(&net, 7);
@@ -70,7 +70,7 @@ static void test_an_id_in_use_is_refused(void)
     net_meet(&net, twin, 0);
     net_run(&net, 30 * PP_SECOND);
     CU_ASSERT_EQUAL(net.state[twin], PP_REFUSED);
-    CU_ASSERT_FALSE(net.node[twin]->a.active);
+    CU_ASSERT_FALSE(net.node[twin]->m.a.active);
     net_end(&net);
 }
 

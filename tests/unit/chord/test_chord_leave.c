@@ -16,7 +16,7 @@ static void test_a_leaver_is_gone_at_once(void)
         if (i != 7 && (i < 3 || i > 11)) {
             continue;
         }
-        CU_ASSERT_PTR_NULL(chord_entry(net.node[i], &net.self[7].id));
+        CU_ASSERT_PTR_NULL(pp_tables_entry(&net.node[i]->m, &net.self[7].id));
     }
     net_kill(&net, 7);
     net_run(&net, 2 * PP_MINUTE);

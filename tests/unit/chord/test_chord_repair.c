@@ -52,10 +52,11 @@ static void test_a_live_member_is_not_dropped_on_hearsay(void)
 {
     net_start(&net, 4, false);
     net_ring(&net, 30);
-    chord_forget(net.node[11], net.now, &net.self[13].id); /* our successor has lost it */
+    chord_forget(&net.node[11]->m, net.now, &net.self[13].id); /* our successor has lost it */
     net_run(&net, 2 * PP_MINUTE);
-    CU_ASSERT_PTR_NOT_NULL(chord_entry(net.node[10], &net.self[13].id));
-    CU_ASSERT_PTR_NOT_NULL(chord_entry(net.node[11], &net.self[13].id)); /* and has it back */
+    CU_ASSERT_PTR_NOT_NULL(pp_tables_entry(&net.node[10]->m, &net.self[13].id));
+    CU_ASSERT_PTR_NOT_NULL(
+        pp_tables_entry(&net.node[11]->m, &net.self[13].id)); /* and has it back */
     CU_ASSERT_EQUAL(net_check(&net), 0);
     net_end(&net);
 }

@@ -68,7 +68,7 @@ static void test_covers_says_no_only_when_sure(void)
     CU_ASSERT_EQUAL(chord_covers(n, &key, 2), PP_COVERS_NO);
     CU_ASSERT_EQUAL(chord_covers(n, &net.self[2].id, 32), PP_COVERS_UNKNOWN);
     CU_ASSERT_EQUAL(chord_covers(n, &net.self[2].id, 3), PP_COVERS_NO);
-    chord_late(n, net.now, &net.self[9].id);
+    pp_member_late(&n->m, &net.self[9].id);
     CU_ASSERT_EQUAL(chord_covers(n, &key, 2), PP_COVERS_UNKNOWN);
     net_end(&net);
 }
@@ -79,7 +79,7 @@ static void test_a_missing_member_is_found_by_its_successor(void)
     net_ring(&net, 30);
     for (size_t i = 0; i < 30; i++) { /* nobody but its successor knows node 12 */
         if (i != 12 && i != 13) {
-            chord_forget(net.node[i], net.now, &net.self[12].id);
+            chord_forget(&net.node[i]->m, net.now, &net.self[12].id);
         }
     }
     uint16_t key = (uint16_t)(pp_get16(net.self[11].id.b) + 1);

@@ -1,5 +1,6 @@
 /* Who enters the tables and who does not. */
 #include <check.h>
+#include <common/find.h>
 
 #include "net.h"
 
@@ -14,21 +15,29 @@ static struct pp_peer stranger(uint16_t id, uint8_t host)
     return peer;
 }
 
+/* A datagram from it arrives at a node. */
+static void hear(const struct pp_peer *from, size_t node, uint8_t flags)
+{
+    struct pp_writer w;
+    pp_writer_begin(&w, PP_WIRE_PING, flags, 3);
+    pp_write_ping(&w, NULL);
+    net_inject(&net, from, node, &w, PP_ID_PROVED);
+}
+
 static void test_only_its_own_word_brings_a_peer_in(void)
 {
     net_start(&net, 4, false);
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5];
-    struct pp_peer told = stranger((uint16_t)(pp_get16(n->a.self.id.b) + 7), 200);
-    chord_candidate(n, net.now, &told, &net.self[6], 0);
-    CU_ASSERT_PTR_NULL(chord_entry(n, &told.id)); /* hearsay: asked, not entered */
-    CU_ASSERT_TRUE(pp_rpc_pending(&n->a, &told, PP_WIRE_PING));
+    struct pp_peer told = stranger((uint16_t)(pp_get16(n->m.a.self.id.b) + 7), 200);
+    pp_member_candidate(&n->m, net.now, &told, &net.self[6], 0);
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&n->m, &told.id)); /* hearsay: asked, not entered */
+    CU_ASSERT_TRUE(pp_rpc_pending(&n->m.a, &told, PP_WIRE_PING));
     net_run(&net, 10 * PP_SECOND);
-    CU_ASSERT_PTR_NULL(chord_entry(n, &told.id));
-    CU_ASSERT_TRUE(pp_quarantine_has(&n->quarantine, &told.id, net.now));
-    chord_heard(n, net.now, &told, true, 0);
-    CU_ASSERT_FALSE(pp_quarantine_has(&n->quarantine, &told.id, net.now));
-    chord_learn(n, net.now, &told, 0);
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&n->m, &told.id));
+    CU_ASSERT_TRUE(pp_quarantine_has(&n->m.quarantine, &told.id, net.now));
+    hear(&told, 5, PP_WIRE_ACTIVE);
+    CU_ASSERT_FALSE(pp_quarantine_has(&n->m.quarantine, &told.id, net.now));
     CU_ASSERT_TRUE(pp_id_equal(&n->s.at[0].peer.id, &told.id));
     net_end(&net);
 }
@@ -39,12 +48,12 @@ static void test_tables_stay_whole_arcs(void)
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5];
     struct pp_id last = n->s.at[3].peer.id;
-    chord_forget(n, net.now, &n->s.at[2].peer.id); /* room for one, but only within the arc */
+    chord_forget(&n->m, net.now, &n->s.at[2].peer.id); /* room for one, but only within the arc */
     CU_ASSERT_EQUAL(n->s.n, 3);
     struct pp_peer beyond = stranger((uint16_t)(pp_get16(last.b) + 9), 201);
-    chord_learn(n, net.now, &beyond, 0);
+    chord_learn(&n->m, net.now, &beyond, 0);
     CU_ASSERT_EQUAL(n->s.n, 3);
-    chord_learn(n, net.now, &beyond, CHORD_LIST_S);
+    chord_learn(&n->m, net.now, &beyond, CHORD_LIST_S);
     CU_ASSERT_EQUAL(n->s.n, 4);
     CU_ASSERT_TRUE(pp_id_equal(&n->s.at[3].peer.id, &beyond.id));
     net_end(&net);
@@ -58,12 +67,12 @@ static void test_endpoint_and_inactivity(void)
     struct pp_peer moved = n->s.at[0].peer;
     struct pp_peer old = moved;
     moved.address[15] = 210;
-    chord_heard(n, net.now, &moved, true, 0);
+    hear(&moved, 5, PP_WIRE_ACTIVE);
     CU_ASSERT_TRUE(pp_peer_same_endpoint(&n->s.at[0].peer, &moved));
-    chord_dead(n, net.now, &old); /* what was asked at the old endpoint proves nothing */
-    CU_ASSERT_PTR_NOT_NULL(chord_entry(n, &moved.id));
-    chord_heard(n, net.now, &moved, false, 0);
-    CU_ASSERT_PTR_NULL(chord_entry(n, &moved.id));
+    pp_member_silent(&n->m, net.now, &old); /* what was asked at the old endpoint proves nothing */
+    CU_ASSERT_PTR_NOT_NULL(pp_tables_entry(&n->m, &moved.id));
+    hear(&moved, 5, 0);
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&n->m, &moved.id));
     net_end(&net);
 }
 
@@ -73,8 +82,8 @@ static void test_digests_see_what_counts(void)
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5], *s = net.node[6];
     uint64_t mine = chord_digest(n, NULL, &n->s, NULL);
-    CU_ASSERT_EQUAL(mine, chord_digest(s, &s->a.self.id, &s->s, &n->a.self.id));
-    chord_late(n, net.now, &n->s.at[1].peer.id);
+    CU_ASSERT_EQUAL(mine, chord_digest(s, &s->m.a.self.id, &s->s, &n->m.a.self.id));
+    pp_member_late(&n->m, &n->s.at[1].peer.id);
     CU_ASSERT_NOT_EQUAL(mine, chord_digest(n, NULL, &n->s, NULL));
     net_end(&net);
 }
