@@ -3,7 +3,7 @@
  * for growing networks. An event is one datagram delivered to and handled by a substrate; deadlines
  * come on top and are printed apart. All nodes ask for keys, so that look-ups make the load.
  *
- *   bench_world [SUBSTRATE [EVENTS]]
+ *   bench_world [SUBSTRATE [EVENTS [NODES]]]
  */
 #include <sim/world/world.h>
 
@@ -81,6 +81,10 @@ int main(int argc, char **argv)
         return 1;
     }
     uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
+    if (argc > 3) {
+        measure(plugin, strtoull(argv[3], NULL, 10), events);
+        return 0;
+    }
     for (size_t nodes = 100; nodes <= 100000; nodes *= 10) {
         measure(plugin, nodes, events);
     }
