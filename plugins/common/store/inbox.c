@@ -34,14 +34,14 @@ static int next_line(struct pp_view *v, const struct pp_name *name, uint64_t fro
 {
     struct rows_key start = line_key(name, from), key;
     struct pp_bytes value;
-    int err = rows_next(v, &start, 33, &key, &value);
+    int err = rows_next(v, &start, ROWS_OF_NAME, &key, &value);
     if (err) {
         return err;
     }
-    if (key.len != 41 || rows_entry_decode(entry, value) != PP_OK) {
+    if (key.len != ROWS_OF_NAME + 8 || rows_entry_decode(entry, value) != PP_OK) {
         return rows_broken(v->store);
     }
-    *seq = pp_get64(key.b + 33);
+    *seq = pp_get64(key.b + ROWS_OF_NAME);
     return PP_OK;
 }
 
@@ -126,7 +126,7 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
                                         .stamp = created,
                                         .expires = entry->expires,
                                         .identifier = identifier}};
-        struct rows_key index = rows_key_index('S', created, PP_INBOX, name);
+        struct rows_key index = rows_key_index('S', created, 0, PP_INBOX, name);
         err = rows_set(b, &index, pp_bytes(NULL, 0));
         b->meta.inboxes++;
     }
@@ -171,7 +171,7 @@ static int shrink(struct pp_batch *b, const struct pp_name *name, struct rows_he
 {
     if (head->h.entries[0] + head->h.entries[1] == 0) {
         struct rows_key key = rows_key_head(PP_INBOX, name);
-        struct rows_key index = rows_key_index('S', head->h.stamp, PP_INBOX, name);
+        struct rows_key index = rows_key_index('S', head->h.stamp, 0, PP_INBOX, name);
         b->meta.inboxes--;
         int err = rows_unset(b, &key);
         return err ? err : rows_unset(b, &index);

@@ -29,17 +29,32 @@ void rows_key_u64(struct rows_key *k, uint64_t v)
 
 struct rows_key rows_key_head(enum pp_kind kind, const struct pp_name *name)
 {
-    struct rows_key k = rows_key('H');
+    struct rows_key k = rows_key_name('H', name);
     k.b[k.len++] = (uint8_t)kind;
-    rows_key_add(&k, name->b, sizeof name->b);
     return k;
 }
 
 struct rows_key rows_key_name(char type, const struct pp_name *name)
 {
-    struct rows_key k = rows_key(type);
+    struct rows_key k = rows_key('N');
     rows_key_add(&k, name->b, sizeof name->b);
+    k.b[k.len++] = (uint8_t)type;
     return k;
+}
+
+bool rows_key_is_head(const struct rows_key *key)
+{
+    return key->len >= ROWS_OF_NAME && key->b[ROWS_OF_NAME - 1] == 'H';
+}
+
+bool rows_key_of_head(const struct rows_key *key, enum pp_kind *kind, struct pp_name *name)
+{
+    if (!rows_key_is_head(key) || key->len != ROWS_OF_NAME + 1) {
+        return false;
+    }
+    *kind = key->b[ROWS_OF_NAME] == PP_INBOX ? PP_INBOX : PP_OBJECT;
+    memcpy(name->b, key->b + 1, sizeof name->b);
+    return true;
 }
 
 struct rows_key rows_key_number(char type, uint64_t number)
@@ -49,10 +64,11 @@ struct rows_key rows_key_number(char type, uint64_t number)
     return k;
 }
 
-struct rows_key rows_key_index(char type, uint64_t when, enum pp_kind kind,
+struct rows_key rows_key_index(char type, uint64_t when, uint64_t serial, enum pp_kind kind,
                                const struct pp_name *name)
 {
     struct rows_key k = rows_key_number(type, when);
+    rows_key_u64(&k, serial);
     k.b[k.len++] = (uint8_t)kind;
     rows_key_add(&k, name->b, sizeof name->b);
     return k;

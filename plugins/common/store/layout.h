@@ -3,15 +3,18 @@
  *
  *   A                             counters, format, epoch
  *   B serial                      a body in rows that is not yet put (swept at open)
- *   C name keyid chunk            a certificate (long value); empty: taken out of the set
- *   D name digest                 sequence of the inbox entry with that digest
- *   H kind name                   a head, or a tombstone
- *   I name seq                    an inbox entry without its octets
  *   L serial                      name of the object whose body is a file
+ *   N name C keyid chunk          a certificate (long value); empty: taken out of the set
+ *   N name D digest               sequence of the inbox entry with that digest
+ *   N name H kind                 a head, or a tombstone
+ *   N name I seq                  an inbox entry without its octets
  *   P serial n                    the n-th record of a body in rows
- *   S stamp kind name             access index of heads; directly before ..
- *   T expires kind name           .. the index of tombstones
+ *   S stamp serial kind name      access index of heads; directly before ..
+ *   T expires 0 kind name         .. the index of tombstones
  *   Z seq chunk                   octets of an inbox entry: last, so that they are appended
+ *
+ * What belongs to one name stands together, and the rest is appended in the order of its making: a
+ * commit rewrites one page a name and few others.
  */
 #ifndef PP_STORE_LAYOUT_H
 #define PP_STORE_LAYOUT_H
@@ -36,10 +39,17 @@ static inline struct pp_bytes rows_key_bytes(const struct rows_key *k)
 struct rows_key rows_key(char type);
 void rows_key_add(struct rows_key *k, const void *octets, size_t len);
 void rows_key_u64(struct rows_key *k, uint64_t v);
+#define ROWS_OF_NAME 34 /* octets of N name type */
 struct rows_key rows_key_head(enum pp_kind kind, const struct pp_name *name);
 struct rows_key rows_key_name(char type, const struct pp_name *name);
+/* Is it a row of type H? Any other row of a name stands beside it. */
+bool rows_key_is_head(const struct rows_key *key);
+/* Takes the key of a head apart; false: it is none. */
+bool rows_key_of_head(const struct rows_key *key, enum pp_kind *kind, struct pp_name *name);
 struct rows_key rows_key_number(char type, uint64_t number);
-struct rows_key rows_key_index(char type, uint64_t when, enum pp_kind kind,
+#define ROWS_INDEX_LEN 50
+/* serial: the head's; 0 for inboxes and tombstones. */
+struct rows_key rows_key_index(char type, uint64_t when, uint64_t serial, enum pp_kind kind,
                                const struct pp_name *name);
 struct rows_key rows_key_record(uint64_t serial, uint32_t n);
 

@@ -37,7 +37,7 @@ int rows_put(struct pp_batch *b, const struct pp_name *name, const struct pp_hea
     if (err) {
         return err;
     }
-    struct rows_key index = rows_key_index('S', row.h.stamp, PP_OBJECT, name);
+    struct rows_key index = rows_key_index('S', row.h.stamp, row.h.serial, PP_OBJECT, name);
     err = rows_save(b, PP_OBJECT, name, &row);
     err = err ? err : rows_set(b, &index, pp_bytes(NULL, 0));
     b->meta.objects++;
@@ -49,7 +49,7 @@ static int clear_tombstone(struct pp_batch *b, enum pp_kind kind, const struct p
                            const struct rows_head *head)
 {
     struct rows_key key = rows_key_head(kind, name);
-    struct rows_key index = rows_key_index('T', head->h.expires, kind, name);
+    struct rows_key index = rows_key_index('T', head->h.expires, 0, kind, name);
     int err = rows_unset(b, &index);
     err = err ? err : rows_unset(b, &key);
     b->meta.tombstones--;
@@ -60,7 +60,7 @@ static int leave_tombstone(struct pp_batch *b, const struct pp_name *name,
                            const struct pp_head *was)
 {
     struct rows_head grave = {.tombstone = true, .h = {.expires = was->expires}};
-    struct rows_key index = rows_key_index('T', was->expires, PP_OBJECT, name);
+    struct rows_key index = rows_key_index('T', was->expires, 0, PP_OBJECT, name);
     memcpy(grave.h.digest, was->digest, sizeof grave.h.digest);
     int err = rows_save(b, PP_OBJECT, name, &grave);
     err = err ? err : rows_set(b, &index, pp_bytes(NULL, 0));
@@ -85,7 +85,7 @@ static int remove_object(struct pp_batch *b, const struct pp_name *name,
                          const struct rows_head *head, bool tombstone)
 {
     struct rows_key key = rows_key_head(PP_OBJECT, name);
-    struct rows_key index = rows_key_index('S', head->h.stamp, PP_OBJECT, name);
+    struct rows_key index = rows_key_index('S', head->h.stamp, head->h.serial, PP_OBJECT, name);
     int err = rows_body_remove(b, head);
     err = err ? err : remove_members(b, name);
     err = err ? err : rows_unset(b, &index);
@@ -184,8 +184,8 @@ int rows_touch(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name
         return rows_never_full(err);
     }
     if (stamp && stamp != head.h.stamp) {
-        struct rows_key old = rows_key_index('S', head.h.stamp, kind, name);
-        struct rows_key new = rows_key_index('S', stamp, kind, name);
+        struct rows_key old = rows_key_index('S', head.h.stamp, head.h.serial, kind, name);
+        struct rows_key new = rows_key_index('S', stamp, head.h.serial, kind, name);
         head.h.stamp = stamp;
         err = rows_unset(b, &old);
         err = err ? err : rows_set(b, &new, pp_bytes(NULL, 0));

@@ -345,11 +345,11 @@ uint64_t rows_last_seq(struct pp_view *v)
 static int listed(struct pp_view *v, const struct rows_key *key, struct pp_listed *out)
 {
     struct rows_head head;
-    if (key->len != 42) {
+    if (key->len != ROWS_INDEX_LEN) {
         return rows_broken(v->store);
     }
-    out->kind = key->b[9] == PP_INBOX ? PP_INBOX : PP_OBJECT;
-    memcpy(out->name.b, key->b + 10, 32);
+    out->kind = key->b[17] == PP_INBOX ? PP_INBOX : PP_OBJECT;
+    memcpy(out->name.b, key->b + 18, 32);
     int err = rows_load(v, out->kind, &out->name, &head);
     if (err == PP_NOT_FOUND) {
         return rows_broken(v->store);
@@ -364,7 +364,7 @@ int rows_oldest(struct pp_view *v, struct pp_cursor *cursor, struct pp_listed *o
     struct rows_key from = rows_key('S'), key;
     struct pp_bytes value;
     int n = 0, err = PP_OK;
-    if (cursor->b[0] > 0 && cursor->b[0] <= 42) {
+    if (cursor->b[0] > 0 && cursor->b[0] <= ROWS_INDEX_LEN) {
         from.len = cursor->b[0];
         memcpy(from.b, cursor->b + 1, from.len);
         rows_key_add(&from, "", 1);

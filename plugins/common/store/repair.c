@@ -66,8 +66,8 @@ static int unset_line(struct pp_batch *b, const struct pp_name *name, const stru
         rows_key_add(&digest, line.digest, sizeof line.digest);
         err = rows_unset(b, &digest);
     }
-    if (!err && key->len == 41) {
-        err = unset_under(b, rows_key_number('Z', pp_get64(key->b + 33)));
+    if (!err && key->len == ROWS_OF_NAME + 8) {
+        err = unset_under(b, rows_key_number('Z', pp_get64(key->b + ROWS_OF_NAME)));
     }
     return err ? err : rows_unset(b, key);
 }
@@ -83,8 +83,9 @@ static int mend_inbox(struct pp_batch *b, const struct pp_name *name, struct row
     head->h.expires = PP_NEVER;
     memset(head->h.entries, 0, sizeof head->h.entries);
     memset(head->h.octets, 0, sizeof head->h.octets);
-    while ((err = rows_next(&b->view, &from, 33, &key, &value)) == PP_OK) {
-        struct rows_key at = rows_key_number('Z', key.len == 41 ? pp_get64(key.b + 33) : 0);
+    while ((err = rows_next(&b->view, &from, ROWS_OF_NAME, &key, &value)) == PP_OK) {
+        bool good = key.len == ROWS_OF_NAME + 8;
+        struct rows_key at = rows_key_number('Z', good ? pp_get64(key.b + ROWS_OF_NAME) : 0);
         rows_key_add(&at, "\0", 2);
         if (rows_entry_decode(&line, value) != PP_OK ||
             rows_long_get(&b->view, &at, &octets) != PP_OK || octets.len != line.size) {
@@ -155,18 +156,18 @@ static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes 
     struct pp_name name;
     bool stays = false;
     int err = PP_OK;
-    enum pp_kind kind = key->len == 34 && key->b[1] == PP_INBOX ? PP_INBOX : PP_OBJECT;
-    if (key->len != 34 || rows_head_decode(&head, value) != PP_OK) {
+    enum pp_kind kind;
+    if (!rows_key_of_head(key, &kind, &name) || rows_head_decode(&head, value) != PP_OK) {
         return rows_unset(b, key);
     }
-    memcpy(name.b, key->b + 2, sizeof name.b);
     err = rows_lend(&b->view, &head.h.identifier);
     err = err ? err : mend_head(b, kind, &name, &head, &stays);
     if (err || !stays) {
         return err ? err : lose(b, kind, &name, &head);
     }
-    struct rows_key index = rows_key_index(
-        head.tombstone ? 'T' : 'S', head.tombstone ? head.h.expires : head.h.stamp, kind, &name);
+    struct rows_key index = head.tombstone
+                                ? rows_key_index('T', head.h.expires, 0, kind, &name)
+                                : rows_key_index('S', head.h.stamp, head.h.serial, kind, &name);
     count(&b->meta, kind, &head);
     err = rows_save(b, kind, &name, &head);
     return err ? err : rows_set(b, &index, pp_bytes(NULL, 0));
@@ -174,13 +175,13 @@ static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes 
 
 static int mend_all(struct pp_batch *b)
 {
-    struct rows_key from = rows_key('H'), key;
+    struct rows_key from = rows_key('N'), key;
     struct pp_bytes value;
     int err = unset_under(b, rows_key('S'));
     err = err ? err : unset_under(b, rows_key('T'));
     b->meta.objects = b->meta.inboxes = b->meta.tombstones = b->meta.large = 0;
     while (!err && (err = rows_next(&b->view, &from, 1, &key, &value)) == PP_OK) {
-        err = mend(b, &key, value);
+        err = rows_key_is_head(&key) ? mend(b, &key, value) : PP_OK;
         from = key;
         rows_key_add(&from, "", 1);
         rows_drop_held(&b->view);

@@ -27,10 +27,12 @@ static void fault(struct verifier *f, const struct pp_name *name, const char *te
     }
 }
 
-static bool has_index(struct verifier *f, char type, uint64_t when, enum pp_kind kind,
+static bool has_index(struct verifier *f, const struct rows_head *head, enum pp_kind kind,
                       const struct pp_name *name)
 {
-    struct rows_key key = rows_key_index(type, when, kind, name);
+    struct rows_key key = head->tombstone
+                              ? rows_key_index('T', head->h.expires, 0, kind, name)
+                              : rows_key_index('S', head->h.stamp, head->h.serial, kind, name);
     struct pp_bytes value;
     return rows_get(f->v, &key, &value) == PP_OK;
 }
@@ -117,14 +119,12 @@ static void verify_head(struct verifier *f, const struct rows_key *key, struct p
 {
     struct pp_name name;
     struct rows_head head;
-    if (key->len != 34 || rows_head_decode(&head, value) != PP_OK) {
+    enum pp_kind kind;
+    if (!rows_key_of_head(key, &kind, &name) || rows_head_decode(&head, value) != PP_OK) {
         fault(f, NULL, "a head cannot be read");
         return;
     }
-    enum pp_kind kind = key->b[1] == PP_INBOX ? PP_INBOX : PP_OBJECT;
-    memcpy(name.b, key->b + 2, sizeof name.b);
-    uint64_t when = head.tombstone ? head.h.expires : head.h.stamp;
-    if (!has_index(f, head.tombstone ? 'T' : 'S', when, kind, &name)) {
+    if (!has_index(f, &head, kind, &name)) {
         fault(f, &name, "the access index does not hold it");
     }
     if (head.tombstone) {
@@ -153,10 +153,12 @@ static void verify_index(struct verifier *f)
 
 static void verify_all(struct verifier *f, struct rows_meta *kept)
 {
-    struct rows_key from = rows_key('H'), key;
+    struct rows_key from = rows_key('N'), key;
     struct pp_bytes value;
     while (rows_next(f->v, &from, 1, &key, &value) == PP_OK) {
-        verify_head(f, &key, value);
+        if (rows_key_is_head(&key)) {
+            verify_head(f, &key, value);
+        }
         from = key;
         rows_key_add(&from, "", 1);
     }

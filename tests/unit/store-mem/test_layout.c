@@ -59,12 +59,28 @@ static void test_entries_and_counters_are_checked(void)
 static void test_keys_sort_as_numbers(void)
 {
     struct pp_name name = {{1}};
-    struct rows_key a = rows_key_index('S', 255, PP_OBJECT, &name);
-    struct rows_key b = rows_key_index('S', 256, PP_OBJECT, &name);
-    struct rows_key t = rows_key_index('T', 1, PP_OBJECT, &name);
+    struct rows_key a = rows_key_index('S', 255, 9, PP_OBJECT, &name);
+    struct rows_key b = rows_key_index('S', 256, 1, PP_OBJECT, &name);
+    struct rows_key t = rows_key_index('T', 1, 0, PP_OBJECT, &name);
     CU_ASSERT_TRUE(pp_bytes_compare(rows_key_bytes(&a), rows_key_bytes(&b)) < 0);
     CU_ASSERT_TRUE(pp_bytes_compare(rows_key_bytes(&b), rows_key_bytes(&t)) < 0);
+    CU_ASSERT_EQUAL(a.len, ROWS_INDEX_LEN);
+}
+
+/* Heads and what hangs on them share the name's prefix, and a head's key tells both. */
+static void test_rows_of_a_name_stand_together(void)
+{
+    struct pp_name name = {{7, 8, 9}}, back;
+    enum pp_kind kind = PP_OBJECT;
+    struct rows_key head = rows_key_head(PP_INBOX, &name), line = rows_key_name('I', &name);
+    CU_ASSERT_EQUAL(memcmp(head.b, line.b, ROWS_OF_NAME - 1), 0);
+    CU_ASSERT_TRUE(rows_key_of_head(&head, &kind, &back));
+    CU_ASSERT_EQUAL(kind, PP_INBOX);
+    CU_ASSERT_EQUAL(memcmp(back.b, name.b, sizeof name.b), 0);
+    CU_ASSERT_FALSE(rows_key_is_head(&line));
+    head.len--;
+    CU_ASSERT_FALSE(rows_key_of_head(&head, &kind, &back));
 }
 
 CHECK_MAIN("layout", CHECK(test_heads_come_back), CHECK(test_entries_and_counters_are_checked),
-           CHECK(test_keys_sort_as_numbers))
+           CHECK(test_keys_sort_as_numbers), CHECK(test_rows_of_a_name_stand_together))
