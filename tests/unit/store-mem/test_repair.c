@@ -83,13 +83,15 @@ static void test_a_lost_record_costs_the_object(void)
 
 static void test_a_lost_certificate_costs_that_one(void)
 {
-    found_and_mended(rows_key('C'), 2, 3);
+    struct pp_name object = name_of(1);
+    found_and_mended(rows_key_name('C', &object), 2, 3);
 }
 
 static void test_a_lost_entry_costs_that_one(void)
 {
     found_and_mended(rows_key('Z'), 2, 2);
-    found_and_mended(rows_key('I'), 2, 2);
+    struct pp_name inbox = name_of(9);
+    found_and_mended(rows_key_name('I', &inbox), 2, 2);
 }
 
 static void test_what_was_lost_can_come_again(void)
