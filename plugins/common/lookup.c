@@ -127,6 +127,24 @@ static bool second_round(struct pp_lookup *l, unsigned path)
     return any;
 }
 
+/* The k closest have answered, but somebody may hide behind a hole: the next nearest are asked.
+ * false: there is no need, or nobody left. */
+static bool look_beyond(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
+{
+    if (!agent->ops->closed || agent->ops->closed(agent, l)) {
+        return false;
+    }
+    size_t waiting = waiting_on(l, path, false);
+    struct pp_lookup_peer *who;
+    while (waiting < PP_LOOKUP_ALPHA && l->beyond < PP_LOOKUP_BEYOND_MAX &&
+           (who = pp_lookup_best_new(agent, l, path))) {
+        ask_route(agent, now, l, who);
+        l->beyond++;
+        waiting++;
+    }
+    return waiting > 0;
+}
+
 /* The other rule: the k closest of the path must all have answered. */
 static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
@@ -150,7 +168,7 @@ static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, un
     }
     if (second_round(l, path)) {
         route_all(agent, now, l, path); /* at most once for each of the list */
-    } else {
+    } else if (!look_beyond(agent, now, l, path)) {
         l->ended |= (uint8_t)(1u << path);
     }
 }
@@ -319,9 +337,12 @@ static void take_find(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, ui
         if (who && reply.complete) {
             who->result = true;
         }
+        if (who) {
+            pp_lookup_renew(agent, l, who, reply.page.extra[i], who->serial == serial);
+        }
     }
     struct pp_lookup_peer *from = pp_lookup_by_serial(l, serial);
-    if (!from || !reply.complete || more) {
+    if (!from || (agent->ops->root && !reply.complete) || more) {
         return;
     }
     if (reply.page.more && reply.page.n && reply.page.from + reply.page.n < l->k) {
@@ -330,7 +351,7 @@ static void take_find(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, ui
         ask_find(agent, now, l, from, FOR_ROUTE, &rest);
         return;
     }
-    if (!l->complete) {
+    if (reply.complete && !l->complete) {
         l->complete = serial;
         l->hops = from->depth;
     }

@@ -18,6 +18,7 @@
 #define PP_LOOKUP_EAGER 8 /* given contacts are tried so many at a time until one answers */
 #define PP_LOOKUP_TIME (20 * PP_SECOND)
 #define PP_LOOKUP_FRESH (10 * PP_SECOND) /* a peer heard so lately needs no ping */
+#define PP_LOOKUP_BEYOND_MAX 40
 #define PP_LOOKUP_PEERS_MAX 256
 #define PP_LOOKUP_PATHS_MAX 8
 #define PP_LOOKUPS_MAX 1024
@@ -62,6 +63,7 @@ struct pp_lookup {
     uint16_t n, cap, serial, complete; /* complete: serial of who gave the answer */
     uint16_t hops, messages, timeouts;
     uint8_t k, paths, flags, ended; /* ended: a bit a path */
+    uint8_t beyond;                 /* asked though not among the k closest */
     bool routed, finished, answered, eager;
 };
 
@@ -83,6 +85,9 @@ struct pp_lookup_ops {
     bool (*doubted)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
     /* The key whose closest follow `last` in the answer; false: nothing does. */
     bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
+    /* Without `root`: the k closest known have answered; can nobody nearer be hidden? false: a few
+     * more are asked, the nearest first. May be NULL. */
+    bool (*closed)(const struct pp_agent *agent, const struct pp_lookup *lookup);
     /* The same when it is ourselves: offers what follows from the own tables. */
     void (*extend_own)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
     uint64_t (*spacing)(const struct pp_id *key, const struct pp_peer *peers, size_t n);
@@ -120,6 +125,10 @@ void pp_lookup_settle(struct pp_agent *agent, pp_ns now);
 /* lookup_list.c: the list of a look-up, for the engine alone. */
 struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup *lookup,
                                        const struct pp_peer *peer, const uint8_t *extra);
+/* A peer's extra octets as told anew: by itself (`own`), and then nothing else counts, or by another
+ * before it has answered, and then whatever is nearer. Its place may change. */
+void pp_lookup_renew(struct pp_agent *agent, struct pp_lookup *lookup, struct pp_lookup_peer *who,
+                     const uint8_t *extra, bool own);
 struct pp_lookup_peer *pp_lookup_by_serial(struct pp_lookup *lookup, uint16_t serial);
 /* Puts the node's proved identity in; its place may change. */
 struct pp_lookup_peer *pp_lookup_identify(struct pp_agent *agent, struct pp_lookup *lookup,

@@ -115,6 +115,21 @@ struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup 
     return insert(lookup, &fresh);
 }
 
+void pp_lookup_renew(struct pp_agent *agent, struct pp_lookup *lookup, struct pp_lookup_peer *who,
+                     const uint8_t *extra, bool own)
+{
+    struct pp_lookup_peer renewed = *who;
+    if (agent->ops->extra_len == 0 || (!own && who->state != PP_ASK_NEW)) {
+        return;
+    }
+    memcpy(renewed.extra, extra, agent->ops->extra_len);
+    rank_of(agent, lookup, &renewed);
+    if (own || memcmp(renewed.rank, who->rank, PP_RANK_LEN) < 0) {
+        take_out(lookup, who);
+        insert(lookup, &renewed);
+    }
+}
+
 struct pp_lookup_peer *pp_lookup_identify(struct pp_agent *agent, struct pp_lookup *lookup,
                                           struct pp_lookup_peer *who, const struct pp_peer *proved)
 {

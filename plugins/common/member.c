@@ -140,6 +140,14 @@ void pp_member_retry(struct pp_member *m, pp_ns now)
     m->retry_at = now + pp_random_jitter(&m->a.random, wait);
 }
 
+void pp_member_rejoin(struct pp_member *m, pp_ns now)
+{
+    m->a.active = false;
+    m->retries = 0;
+    pp_member_set_state(m, PP_JOINING);
+    pp_member_retry(m, now);
+}
+
 static void on_sought(struct pp_agent *a, pp_ns now, const struct pp_lookup *lookup,
                       const struct pp_result *result)
 {

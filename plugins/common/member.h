@@ -63,6 +63,9 @@ struct pp_member_ops {
     /* Before merging, one node is looked up: is our place as we have it if it is the first there?
      * Then that was all. NULL: not asked. */
     bool (*in_place)(const struct pp_member *m, const struct pp_id *first);
+    /* The request that goes out in a PING's place, and its reply; both NULL: a PING. */
+    void (*greet)(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w);
+    void (*greeted)(struct pp_member *m, pp_ns now, struct pp_answer *answer);
     /* Our place was found (peers closest first, at least one, none of them us): take the next
      * step, and in the end call pp_member_activate or pp_member_retry. */
     void (*place)(struct pp_member *m, pp_ns now, const struct pp_result *result);
@@ -97,6 +100,8 @@ void pp_member_seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds,
 /* For goodbye: sends this request and awaits the answer; after the last one we have left. */
 void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_entry *from,
                     const struct pp_writer *w);
+/* Its place was lost: no member any more, and enters anew. */
+void pp_member_rejoin(struct pp_member *m, pp_ns now);
 /* Left at last: after goodbye's answers. */
 void pp_member_left(struct pp_member *m);
 

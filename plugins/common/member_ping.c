@@ -75,6 +75,9 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     if (pp_member_answered(m, now, answer) && answer->rx->facts & PP_ID_PROVED &&
         answer->header.flags & PP_WIRE_ACTIVE) {
         m->ops->learn(m, now, &answer->rx->from, answer->tag);
+        if (m->ops->greeted) {
+            m->ops->greeted(m, now, answer);
+        }
     }
     if (over) {
         pp_member_pump(m, now);
@@ -84,8 +87,12 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
 {
     struct pp_writer w;
-    pp_agent_begin(&m->a, &w, PP_WIRE_PING);
-    pp_write_ping(&w, NULL);
+    if (m->ops->greet) {
+        m->ops->greet(m, peer, &w);
+    } else {
+        pp_agent_begin(&m->a, &w, PP_WIRE_PING);
+        pp_write_ping(&w, NULL);
+    }
     struct pp_request request = {
         .to = peer, .rto = pp_member_rto(m, &peer->id), .done = on_pong, .owner = m, .tag = tag};
     if (pp_rpc_send(&m->a, now, &request, &w) == PP_OK) {
