@@ -125,8 +125,8 @@ void pp_lookup_settle(struct pp_agent *agent, pp_ns now);
 /* lookup_list.c: the list of a look-up, for the engine alone. */
 struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup *lookup,
                                        const struct pp_peer *peer, const uint8_t *extra);
-/* A peer's extra octets as told anew: by itself (`own`), and then nothing else counts, or by another
- * before it has answered, and then whatever is nearer. Its place may change. */
+/* A peer's extra octets as told anew: by itself (`own`), and then nothing else counts, or by
+ * another before it has answered, and then whatever is nearer. Its place may change. */
 void pp_lookup_renew(struct pp_agent *agent, struct pp_lookup *lookup, struct pp_lookup_peer *who,
                      const uint8_t *extra, bool own);
 struct pp_lookup_peer *pp_lookup_by_serial(struct pp_lookup *lookup, uint16_t serial);

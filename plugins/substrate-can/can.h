@@ -134,7 +134,7 @@ void can_walk(const struct can_walk *walk);
 /* Is the ball round the key up to the distance tiled by the view? */
 bool can_ball_tiled(const struct can_space *space, const struct can_view *view,
                     const struct pp_id *key, uint64_t distance);
-/* For `enter`: may something within touch this zone from outside? First member of the walk's ctx. */
+/* For `enter`, and first in the walk's ctx: may something within touch this zone from outside? */
 struct can_faces {
     const struct can_space *space;
     struct can_zone zone;

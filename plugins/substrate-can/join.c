@@ -1,8 +1,8 @@
 /*
- * Joining (Ratnasamy et al. 2001, section 2.2; uniform partitioning: section 3.6): JOIN to the owner
- * of the own point, who refers to the largest zone round it or offers a half; ACCEPT, from which on
- * the owner gives it up; its reply commits. An owner that dies in between is no harm: the joiner
- * takes its half, and of two claims the deeper keeps. Each step may be repeated.
+ * Joining (Ratnasamy et al. 2001, section 2.2; uniform partitioning: section 3.6): JOIN to the
+ * owner of the own point, who refers to the largest zone round it or offers a half; ACCEPT, from
+ * which on the owner gives it up; its reply commits. An owner that dies in between is no harm: the
+ * joiner takes its half, and of two claims the deeper keeps. Each step may be repeated.
  */
 #include "can.h"
 
