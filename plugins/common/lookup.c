@@ -30,8 +30,10 @@ static void send(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, struct 
 {
     pp_ns rto = agent->ops->rto(agent, &who->peer.id);
     struct pp_request request = {.to = &who->peer,
-                                 .rto = !who->revived ? rto : rto / (agent->ops->root ? 2 : 4),
-                                 .tries = who->revived ? PP_RPC_TRIES + 1 : PP_RPC_TRIES,
+                                 .rto = !who->revived ? rto : rto / (agent->ops->root ? 2 : 8),
+                                 .tries = !who->revived      ? PP_RPC_TRIES
+                                          : agent->ops->root ? PP_RPC_TRIES + 1
+                                                             : PP_RPC_TRIES + 2,
                                  .done = on_answer,
                                  .owner = l,
                                  .tag = (uint32_t)purpose << 16 | who->serial};

@@ -57,7 +57,8 @@ struct pp_member_ops {
     size_t (*known)(const struct pp_member *m);
     /* Up to `cap` of them: for moving and for seeking again without contacts. */
     size_t (*peers)(const struct pp_member *m, struct pp_peer *out, size_t cap);
-    unsigned seek_k; /* how wide the own id is looked up */
+    unsigned patience; /* tries before one that stands in the tables is dead; 0: PP_RPC_TRIES */
+    unsigned seek_k;   /* how wide the own id is looked up */
     /* What is looked up to merge with strangers; NULL: the own id. */
     void (*place_key)(const struct pp_member *m, struct pp_id *key);
     /* Before merging, one node is looked up: is our place as we have it if it is the first there?

@@ -93,8 +93,13 @@ void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
         pp_agent_begin(&m->a, &w, PP_WIRE_PING);
         pp_write_ping(&w, NULL);
     }
-    struct pp_request request = {
-        .to = peer, .rto = pp_member_rto(m, &peer->id), .done = on_pong, .owner = m, .tag = tag};
+    const struct pp_entry *entry = m->ops->entry(m, &peer->id);
+    struct pp_request request = {.to = peer,
+                                 .rto = pp_entry_rto(entry),
+                                 .tries = entry ? m->ops->patience : 0,
+                                 .done = on_pong,
+                                 .owner = m,
+                                 .tag = tag};
     if (pp_rpc_send(&m->a, now, &request, &w) == PP_OK) {
         m->pinging++;
     }

@@ -179,8 +179,11 @@ void pp_roster_ask(struct pp_roster *r, pp_ns now, const struct pp_entry *whom,
     struct pp_find find = {*key, PP_K_MAX, 0};
     pp_agent_begin(&r->m.a, &w, PP_WIRE_FIND);
     pp_write_find(&w, &find);
-    struct pp_request request = {
-        .to = &whom->peer, .rto = pp_entry_rto(whom), .done = on_named, .owner = &r->m};
+    struct pp_request request = {.to = &whom->peer,
+                                 .rto = pp_entry_rto(whom),
+                                 .tries = r->m.ops->patience,
+                                 .done = on_named,
+                                 .owner = &r->m};
     pp_rpc_send(&r->m.a, now, &request, &w);
 }
 

@@ -42,6 +42,7 @@ static void send_row(struct pp_substrate_node *n, pp_ns now, const struct pp_pee
     pastry_write_row(&w, m);
     struct pp_request request = {.to = to,
                                  .rto = pp_member_rto(&n->r.m, &to->id),
+                                 .tries = n->r.m.ops->patience,
                                  .done = on_rows,
                                  .owner = &n->r.m,
                                  .tag = m->row};

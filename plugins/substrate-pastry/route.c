@@ -37,6 +37,19 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     }
 }
 
+/* A look-up had no answer from one of our leaves: a hole in the leaf set costs more than one more
+ * question. */
+static void silent(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
+{
+    struct pp_substrate_node *n = (struct pp_substrate_node *)a;
+    const struct pp_entry *entry = pp_roster_entry(&n->r.m, &peer->id);
+    if (!entry || !pastry_is_leaf(n, (size_t)(entry - n->r.table.at))) {
+        pp_member_ask_dead(a, now, peer);
+    } else if (!pp_rpc_pending(a, &entry->peer, PP_WIRE_PING)) {
+        pp_member_ping(&n->r.m, now, &entry->peer, 0);
+    }
+}
+
 /* Mean gap of the k nearest: they lie on both sides of the key. */
 static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, size_t n)
 {
@@ -47,5 +60,12 @@ static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, si
     return n == 1 ? pp_id_high(&far) : pp_id_high(&far) / n * 2;
 }
 
-const struct pp_lookup_ops pastry_lookup_ops = {
-    .rank = pp_roster_rank_peer, .seed = seed, .spacing = spacing, PP_MEMBER_LOOKUP_OPS};
+const struct pp_lookup_ops pastry_lookup_ops = {.rank = pp_roster_rank_peer,
+                                                .seed = seed,
+                                                .spacing = spacing,
+                                                .fresh = pp_member_fresh,
+                                                .rto = pp_member_ask_rto,
+                                                .refused = pp_member_refused,
+                                                .doubted = pp_member_doubted,
+                                                .late = pp_member_ask_late,
+                                                .dead = silent};
