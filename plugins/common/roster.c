@@ -73,8 +73,10 @@ size_t pp_roster_nearest(const struct pp_roster *r, const struct pp_id *key, siz
         pp_peerset_insert(&best, &order, max, &self);
     }
     for (size_t i = 0; i < r->table.n; i++) {
-        if (!(r->table.at[i].flags & PP_ENTRY_SUSPECT)) {
-            pp_peerset_insert(&best, &order, max, &r->table.at[i]);
+        struct pp_entry entry = r->table.at[i];
+        if (r->kind->suspects || !(entry.flags & PP_ENTRY_SUSPECT)) {
+            entry.flags = 0;
+            pp_peerset_insert(&best, &order, max, &entry);
         }
     }
     return pp_peerset_peers(&best, out, max);

@@ -18,6 +18,7 @@ struct pp_roster_kind {
     struct pp_id (*own)(const struct pp_id *origin, const struct pp_id *id);
     /* Closeness to a key; ties go to the smaller id. */
     struct pp_id (*metric)(const struct pp_id *origin, const struct pp_id *id);
+    bool suspects; /* whoever is overdue is still named to others, who ask for themselves */
 };
 
 struct pp_roster {
@@ -47,8 +48,8 @@ bool pp_roster_admits(const struct pp_roster *r, const struct pp_id *id);
 /* A client's or joiner's memory: the one not heard for the longest gives way. */
 void pp_roster_remember(struct pp_roster *r, pp_ns now, const struct pp_entry *entry);
 
-/* The `max` (at most PP_PAGE_MAX) nearest to the key of all unsuspected peers and, when active, of
- * ourselves. */
+/* The `max` (at most PP_PAGE_MAX) nearest to the key of all peers that may be named and, when
+ * active, of ourselves. */
 size_t pp_roster_nearest(const struct pp_roster *r, const struct pp_id *key, size_t max,
                          struct pp_peer *out);
 /* How many a reply or seed names for k: some more than asked, for some may have died unnoticed. */

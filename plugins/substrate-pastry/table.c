@@ -4,7 +4,9 @@
  */
 #include "pastry.h"
 
-const struct pp_roster_kind pastry_kind = {pp_distance_clockwise, pp_distance_ring};
+/* Only its neighbours know a node for certain: they name it until they are sure that it is dead. */
+const struct pp_roster_kind pastry_kind = {
+    .own = pp_distance_clockwise, .metric = pp_distance_ring, .suspects = true};
 
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index)
 {
