@@ -50,11 +50,11 @@ static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
 }
 
 static const struct pp_member_ops member_ops = {
-    PP_ROSTER_MEMBER_OPS,     .peers = pastry_peers,         .wanted = pastry_wanted,
-    .learn = pastry_learn,    .forget = pastry_forget,       .seek_k = PP_K_MAX,
-    .place = pastry_place,    .activated = pastry_activated, .request = request,
-    .tick = pastry_tick,      .next = pastry_next,           .settled = pastry_settled,
-    .goodbye = pastry_goodbye};
+    PP_ROSTER_MEMBER_OPS,         .peers = pastry_peers,    .wanted = pastry_wanted,
+    .learn = pastry_learn,        .forget = pastry_forget,  .seek_k = PP_K_MAX,
+    .patience = PP_RPC_TRIES + 2, .place = pastry_place,    .activated = pastry_activated,
+    .request = request,           .tick = pastry_tick,      .next = pastry_next,
+    .settled = pastry_settled,    .goodbye = pastry_goodbye};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
