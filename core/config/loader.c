@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#ifndef PP_PLUGIN_RELATIVE_DIR
+#define PP_PLUGIN_RELATIVE_DIR "../lib/peerpost"
+#endif
 #ifndef PP_PLUGIN_INSTALL_DIR
 #define PP_PLUGIN_INSTALL_DIR "/usr/lib/peerpost"
 #endif
@@ -94,6 +97,27 @@ static const struct kind store_kind = {PP_KIND_STORE, "store", PP_STORE_ABI, mis
 
 #define PATH_CAP 1024
 
+/* Beside this program: as built, or as installed. */
+static bool folder_beside_us(char *out, size_t cap)
+{
+    static const char *const places[] = {"../plugins", PP_PLUGIN_RELATIVE_DIR};
+    char program[PATH_CAP - 64];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0) {
+        return false;
+    }
+    program[n] = '\0';
+    char *slash = strrchr(program, '/');
+    *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        int length = snprintf(out, cap, "%s/%s", program, places[i]);
+        if (length > 0 && (size_t)length < cap && access(out, X_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The folder of plugins: given, of the environment, beside this program, or where we install. */
 void pp_plugin_folder(const char *given, char *out, size_t cap)
 {
@@ -106,18 +130,9 @@ void pp_plugin_folder(const char *given, char *out, size_t cap)
         snprintf(out, cap, "%s", environment);
         return;
     }
-    char program[PATH_CAP - 16];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n > 0) {
-        program[n] = '\0';
-        char *slash = strrchr(program, '/');
-        *slash = '\0';
-        snprintf(out, cap, "%s/../plugins", program);
-        if (access(out, X_OK) == 0) {
-            return;
-        }
+    if (!folder_beside_us(out, cap)) {
+        snprintf(out, cap, "%s", PP_PLUGIN_INSTALL_DIR);
     }
-    snprintf(out, cap, "%s", PP_PLUGIN_INSTALL_DIR);
 }
 
 static int find_file(const struct kind *kind, const char *dir, const char *name,

@@ -12,7 +12,8 @@ struct pp_loaded; /* an open shared object */
 
 /* name: "chord" is looked for as DIR/substrate-chord.so (store: DIR/store-lmdb.so); a name with a
  * '/' is the file itself and its plugin may have any name. dir NULL: PEERPOST_PLUGINS, else
- * ../plugins beside the running program, else the installed folder. ! PP_PLUGIN */
+ * ../plugins or ../lib/peerpost beside the running program, else the folder that was configured.
+ * ! PP_PLUGIN */
 int pp_load_substrate(struct pp_loaded **loaded, const struct pp_substrate **plugin,
                       const char *dir, const char *name, struct pp_error *error);
 int pp_load_store(struct pp_loaded **loaded, const struct pp_store_plugin **plugin, const char *dir,

@@ -50,7 +50,7 @@ unsigned store_suite_run(struct store_suite *s)
     failed += s->broken > 0;
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
         for (const struct store_case *c = groups[g]; c->name; c++) {
-            if (!s->only || strstr(c->name, s->only)) {
+            if ((!s->only || strstr(c->name, s->only)) && (!s->one || !strcmp(c->name, s->one))) {
                 run++;
                 failed += !run_case(s, c);
             }
@@ -58,6 +58,15 @@ unsigned store_suite_run(struct store_suite *s)
     }
     fprintf(s->out, "%u cases, %u failed\n", run, failed);
     return run == 0 ? 1 : failed;
+}
+
+void store_suite_list(FILE *out)
+{
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        for (const struct store_case *c = groups[g]; c->name; c++) {
+            fprintf(out, "%s\n", c->name);
+        }
+    }
 }
 
 int store_suite_worker(struct store_suite *s, int argc, char **argv)

@@ -20,6 +20,7 @@ struct store_suite {
     const char *program; /* this program's path, to start workers; NULL: no such cases */
     const char *preload; /* folder of the fault libraries, or NULL: no such cases */
     const char *only;    /* run cases whose name contains it; NULL: all */
+    const char *one;     /* run the case of exactly this name; NULL: all */
     bool durable;        /* it must keep data over a close */
     bool lengthy;        /* many more random runs */
     uint64_t seed;
@@ -35,6 +36,8 @@ struct store_suite {
 
 /* Runs the cases; returns how many failed. */
 unsigned store_suite_run(struct store_suite *s);
+/* Names of the cases, a line each. */
+void store_suite_list(FILE *out);
 /* What a started worker does: `kind` and its arguments as store_suite_run gave them. */
 int store_suite_worker(struct store_suite *s, int argc, char **argv);
 

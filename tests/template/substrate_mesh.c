@@ -208,7 +208,7 @@ static void mesh_receive(struct pp_substrate_node *node, pp_ns now, const struct
                          struct pp_bytes in)
 {
     node->now = now;
-    if (in.len < 1) {
+    if (in.len < 1 || node->state == PP_LEFT) {
         return;
     }
     if (in.data[0] == ASK) {
@@ -350,6 +350,9 @@ static void mesh_meet(struct pp_substrate_node *node, pp_ns now, const struct pp
                       size_t n)
 {
     node->now = now;
+    if (node->state == PP_LEFT) {
+        return;
+    }
     if (n == 0) {
         set_state(node, PP_ACTIVE, "");
     } else if (!is_active(node)) {

@@ -10,7 +10,8 @@
  * - Host callbacks run only inside meet, move, leave, receive and tick (`lookup` may only call
  *   `send`), and never re-enter the substrate: the host notes, returns, and acts later. What a
  *   lookup can answer at once comes from the next `tick` (so `next` is then the past).
- * - A token is the asker's; none comes back after `cancel`.
+ * - A token is the asker's; an accepted look-up comes back once; none comes back after `cancel`.
+ * - Octets received are hostile: whatever comes, an instance stays whole.
  * - One thread at a time per node; a net is immutable and shared by threads.
  * - Source: Dabek et al. 2003 (lookup(key, k)); Kangasharju et al. 2003, section 2.1.
  */
