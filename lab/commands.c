@@ -135,12 +135,30 @@ int lab_stop(const struct lab_arguments *a, struct pp_error *error)
     return code;
 }
 
+/* One line of YAML in the configuration of every node and user. */
+static int change_substrate(struct lab *lab, const char *substrate, struct pp_error *error)
+{
+    int code = PP_OK;
+    snprintf(lab->substrate, sizeof lab->substrate, "%s", substrate);
+    for (size_t i = 0; !code && i < lab->n_nodes; i++) {
+        code = lab_configure_node(lab, i, error);
+    }
+    for (size_t i = 0; !code && i < lab->n_users; i++) {
+        code = lab_configure_user(lab, i, error);
+    }
+    return code ? code : lab_save(lab, error);
+}
+
 int lab_restart(const struct lab_arguments *a, struct pp_error *error)
 {
     struct lab lab;
     int code = open_lab(&lab, a, error);
     if (!code) {
+        lab.rehome = a->rehome;
         code = for_named(&lab, a, stop_one, error);
+        if (!code && a->substrate) {
+            code = change_substrate(&lab, a->substrate, error);
+        }
         code = code ? code : for_named(&lab, a, lab_start_node, error);
         code = code ? code : lab_await_nodes(&lab, a->seconds, error);
         lab_finish(&lab);

@@ -42,7 +42,8 @@ struct lab {
     /* NAME=VALUE lines of the command line for every node's or user's configuration */
     char **node_options, **user_options;
     size_t n_node_options, n_user_options;
-    bool plain; /* the nodes' options say http.tls=false */
+    bool plain;  /* the nodes' options say http.tls=false */
+    bool rehome; /* nodes that this command starts store what they hold on its new places */
 };
 
 /* state.c */
@@ -117,7 +118,7 @@ int lab_await_agreement(struct lab *lab, unsigned seconds, struct pp_error *erro
 struct lab_arguments {
     const char *dir, *substrate, *store, *users;
     unsigned nodes, k, seconds;
-    bool json;
+    bool json, rehome;
     char **node_options, **user_options;
     size_t n_node_options, n_user_options;
     char **rest; /* node numbers */

@@ -19,8 +19,9 @@ static const char usage[] =
     "  status  --dir D [--json]\n"
     "  kill    --dir D NODE...|all       SIGKILL\n"
     "  stop    --dir D NODE...|all       SIGTERM, and wait\n"
-    "  restart --dir D NODE...|all [--timeout SECONDS]\n"
-    "          starts them (again), waits until each answers and is active\n"
+    "  restart --dir D NODE...|all [--timeout SECONDS] [--substrate S] [--rehome]\n"
+    "          starts them (again), waits until each answers and is active; with another substrate\n"
+    "          in every node's and user's configuration; with peerpostd's --rehome\n"
     "  wait    --dir D [--timeout SECONDS]\n"
     "          until the running nodes are one network: all agree on the look-ups of several keys\n"
     "  add     --dir D [--nodes N]       N more nodes\n"
@@ -50,6 +51,7 @@ enum {
     TIMEOUT,
     NODE_OPTION,
     USER_OPTION,
+    REHOME,
     HELP
 };
 static const struct option options[] = {
@@ -63,6 +65,7 @@ static const struct option options[] = {
     {"timeout", required_argument, NULL, TIMEOUT},
     {"node-option", required_argument, NULL, NODE_OPTION},
     {"user-option", required_argument, NULL, USER_OPTION},
+    {"rehome", no_argument, NULL, REHOME},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
@@ -110,6 +113,9 @@ static int take(struct lab_arguments *a, int option, struct pp_error *error)
         return PP_OK;
     case JSON:
         a->json = true;
+        return PP_OK;
+    case REHOME:
+        a->rehome = true;
         return PP_OK;
     case TIMEOUT:
         return number(optarg, 1, 3600, &a->seconds, error);
@@ -159,8 +165,7 @@ static int exit_status(int code)
 
 int main(int argc, char **argv)
 {
-    struct lab_arguments a = {
-        .substrate = "chord", .store = "lmdb", .k = 5, .nodes = 1, .seconds = 60};
+    struct lab_arguments a = {.store = "lmdb", .k = 5, .nodes = 1, .seconds = 60};
     struct pp_error error = {0};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);

@@ -84,7 +84,8 @@ int lab_start_node(struct lab *lab, size_t node, struct pp_error *error)
     if (fd < 0) {
         return pp_fail(error, PP_IO, "cannot open %s: %s", log, strerror(errno));
     }
-    const char *const argv[] = {"peerpostd", "--config", config, NULL};
+    const char *const argv[] = {"peerpostd", "--config", config, lab->rehome ? "--rehome" : NULL,
+                                NULL};
     code = spawn(lab, argv, fd, true, &n->pid, error);
     close(fd);
     if (code) {

@@ -82,7 +82,7 @@ static int prepare(struct lab *lab, const struct lab_arguments *a, struct pp_err
                        lab->dir, lab->dir);
     }
     lab->k = a->k;
-    snprintf(lab->substrate, sizeof lab->substrate, "%s", a->substrate);
+    snprintf(lab->substrate, sizeof lab->substrate, "%s", a->substrate ? a->substrate : "chord");
     snprintf(lab->store, sizeof lab->store, "%s", a->store);
     code = take_users(lab, a->users, error);
     code = code ? code : take_options(lab, a, error);

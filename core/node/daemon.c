@@ -514,3 +514,22 @@ void daemon_close(struct daemon *d)
     pp_unload(d->store_file);
     pp_config_free(d->config);
 }
+
+int daemon_exit_code(int code)
+{
+    switch (code) {
+    case PP_OK:
+        return EX_OK;
+    case PP_IO:
+    case PP_NOMEM:
+        return EX_OSERR;
+    case PP_BUSY:
+        return EX_UNAVAILABLE;
+    case PP_BROKEN:
+        return EX_IOERR;
+    case PP_FORMAT:
+        return EX_DATAERR;
+    default:
+        return EX_CONFIG;
+    }
+}

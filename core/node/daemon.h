@@ -70,6 +70,8 @@ int daemon_open(struct daemon *d, struct pp_error *error);
 /* Until SIGTERM, SIGINT or a broken store. Returns the exit code. */
 int daemon_run(struct daemon *d);
 void daemon_close(struct daemon *d);
+/* What an error means to a shell (sysexits.h). */
+int daemon_exit_code(int code);
 
 /* keys.c */
 int daemon_load_keys(struct daemon *d, struct pp_error *error);

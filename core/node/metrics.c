@@ -40,6 +40,8 @@ static void add_collector(struct pp_buf *out, const struct pp_node_counts *c)
     add(out, "collected_bytes_total", "counter", "Octets of bodies removed by the collector.",
         c->collected_octets);
     add(out, "collector_runs_total", "counter", "Runs of the collector.", c->collector_runs);
+    add(out, "collector_kept_due_total", "counter",
+        "Idle or pressing objects that stayed because they are due here.", c->kept_due);
     add(out, "refused_rate_total", "counter", "Requests refused for their source's rate.",
         c->refused_rate);
     add(out, "refused_full_total", "counter", "Requests refused for want of room.",

@@ -1,10 +1,12 @@
 /* peerpostd: the command line, and what a failure means to a shell (sysexits.h). */
 #include <node/daemon.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/peerpost/peerpostd.yaml"
 
@@ -12,6 +14,8 @@ static const char help[] =
     "peerpostd - a system node of Peerpost\n"
     "\n"
     "  peerpostd [--config FILE]             run (default: " DEFAULT_CONFIG ")\n"
+    "  peerpostd --rehome                    run, and store what the node holds on its k closest:\n"
+    "                                        after a change of substrate\n"
     "  peerpostd --check-config              read configuration, plugins and keys, then end\n"
     "  peerpostd --print-config              every option at its default, as YAML\n"
     "  peerpostd --plugin-help NAME          options of a substrate or store (a name or a file)\n"
@@ -20,26 +24,7 @@ static const char help[] =
     "Signals: TERM leaves the overlay and ends; HUP reads log, certificates and CRL again.\n"
     "See peerpostd(8) and peerpostd.yaml(5).\n";
 
-enum action { RUN, CHECK_CONFIG, PRINT_CONFIG, PLUGIN_HELP };
-
-static int exit_code(int code)
-{
-    switch (code) {
-    case PP_OK:
-        return EX_OK;
-    case PP_IO:
-    case PP_NOMEM:
-        return EX_OSERR;
-    case PP_BUSY:
-        return EX_UNAVAILABLE;
-    case PP_BROKEN:
-        return EX_IOERR;
-    case PP_FORMAT:
-        return EX_DATAERR;
-    default:
-        return EX_CONFIG;
-    }
-}
+enum action { RUN, REHOME, CHECK_CONFIG, PRINT_CONFIG, PLUGIN_HELP };
 
 /* The plugin that an option names by default. */
 static const char *default_of(const char *name)
@@ -112,7 +97,7 @@ static int run(const char *config, bool check_only)
     } else if (code == PP_OK) {
         code = daemon_open(d, &error);
     }
-    int status = exit_code(code);
+    int status = daemon_exit_code(code);
     if (code != PP_OK) {
         fprintf(stderr, "peerpostd: %s\n", error.text);
     } else if (!check_only) {
@@ -123,21 +108,40 @@ static int run(const char *config, bool check_only)
     return status;
 }
 
+/* The program beside this one that is a node with an HTTP client. */
+static int rehome(const char *config)
+{
+    char path[1024];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    char *slash = n > 0 && (size_t)n < sizeof path ? memrchr(path, '/', (size_t)n) : NULL;
+    size_t left = slash ? sizeof path - (size_t)(slash + 1 - path) : 0;
+    if (left < sizeof "peerpost-rehome") {
+        fputs("peerpostd: cannot tell where this program is, so not where peerpost-rehome is\n",
+              stderr);
+        return EX_OSERR;
+    }
+    memcpy(slash + 1, "peerpost-rehome", sizeof "peerpost-rehome");
+    execl(path, "peerpost-rehome", "--config", config, (char *)NULL);
+    fprintf(stderr, "peerpostd: cannot run %s, which --rehome needs: %s\n", path, strerror(errno));
+    return EX_OSFILE;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"print-config", no_argument, NULL, 'p'},
-                                            {"plugin-help", required_argument, NULL, 'l'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},      {"rehome", no_argument, NULL, 'r'},
+        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
+        {"plugin-help", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},           {NULL, 0, NULL, 0}};
     const char *config = DEFAULT_CONFIG, *plugin = NULL;
     enum action action = RUN;
     for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
         switch (c) {
         case 'c':
             config = optarg;
+            break;
+        case 'r':
+            action = REHOME;
             break;
         case 'k':
             action = CHECK_CONFIG;
@@ -169,6 +173,8 @@ int main(int argc, char **argv)
         return print_config();
     case PLUGIN_HELP:
         return plugin_help(plugin);
+    case REHOME:
+        return rehome(config);
     case CHECK_CONFIG:
     case RUN:
         break;
