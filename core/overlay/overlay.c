@@ -102,12 +102,19 @@ static void on_observed(void *ctx, const struct pp_peer *peer, const uint8_t add
     o->instance_changed = true;
 }
 
+/* What of such a sentence is the same for every node of that other network. */
+static const char *without_node(const char *sentence)
+{
+    const char *rest = strstr(sentence, " belongs to ");
+    return rest ? rest : sentence;
+}
+
 static void on_mismatch(void *ctx, const char *sentence)
 {
     struct pp_overlay *o = ctx;
-    if (strcmp(o->mismatch, sentence) != 0) {
+    if (strcmp(without_node(o->mismatch), without_node(sentence)) != 0) {
         snprintf(o->mismatch, sizeof o->mismatch, "%s", sentence);
-        pp_log(PP_LOG_ERROR, "overlay", "%s", sentence);
+        pp_log(PP_LOG_ERROR, "overlay", "%s", sentence); /* once, not for each contact */
     }
 }
 
