@@ -17,11 +17,19 @@ int pp_read_find(struct pp_reader *r, struct pp_find *find)
     return good ? PP_OK : PP_MALFORMED;
 }
 
+int pp_read_list(struct pp_reader *r, uint8_t *octet, struct pp_page *page, size_t extra_len)
+{
+    *octet = pp_read8(r);
+    pp_read_page(r, page, extra_len);
+    return pp_read_done(r) ? PP_OK : PP_MALFORMED;
+}
+
 int pp_read_find_reply(struct pp_reader *r, struct pp_find_reply *reply, size_t extra_len)
 {
-    reply->complete = pp_read8(r) & 1;
-    pp_read_page(r, &reply->page, extra_len);
-    return pp_read_done(r) ? PP_OK : PP_MALFORMED;
+    uint8_t complete;
+    int code = pp_read_list(r, &complete, &reply->page, extra_len);
+    reply->complete = complete & 1;
+    return code;
 }
 
 void pp_write_ping(struct pp_writer *w, const struct pp_id *key)

@@ -24,8 +24,10 @@ struct pp_ping {
 };
 
 void pp_write_find(struct pp_writer *w, const struct pp_find *find);
-/* ! PP_MALFORMED, for these four */
+/* ! PP_MALFORMED, for all readers here */
 int pp_read_find(struct pp_reader *r, struct pp_find *find);
+/* An octet and a page of peers: what pp_member_list writes. */
+int pp_read_list(struct pp_reader *r, uint8_t *octet, struct pp_page *page, size_t extra_len);
 int pp_read_find_reply(struct pp_reader *r, struct pp_find_reply *reply, size_t extra_len);
 void pp_write_ping(struct pp_writer *w, const struct pp_id *key);
 int pp_read_ping(struct pp_reader *r, struct pp_ping *ping);

@@ -109,6 +109,9 @@ int pp_lookup_start(struct pp_agent *agent, pp_ns now, const struct pp_lookup_re
 /* For `seed`: a peer of the own tables, or of the answer when `result`. */
 void pp_lookup_seed(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup,
                     const struct pp_peer *peer, const uint8_t *extra, bool result);
+/* The same for many without extra octets. */
+void pp_lookup_seed_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup,
+                        const struct pp_peer *peers, size_t n, bool result);
 /* Ends the host's look-up of that token without a word. */
 void pp_lookup_cancel(struct pp_agent *agent, uint64_t token);
 /* Ends all that run, with this code and reason. */

@@ -200,3 +200,11 @@ size_t pp_lookup_trace(struct pp_lookup *lookup, struct pp_peer *path, size_t ca
     }
     return n;
 }
+
+void pp_lookup_seed_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup,
+                        const struct pp_peer *peers, size_t n, bool result)
+{
+    for (size_t i = 0; i < n; i++) {
+        pp_lookup_seed(agent, now, lookup, &peers[i], NULL, result);
+    }
+}

@@ -105,6 +105,8 @@ static int look_for_place(struct pp_member *m, pp_ns now, const struct pp_peer *
     struct pp_id key = m->a.self.id;
     if (m->ops->place_key && m->phase == PP_PHASE_MEMBER) {
         m->ops->place_key(m, &key);
+    } else if (m->ops->in_place && m->phase == PP_PHASE_MEMBER) {
+        key = pp_id_after(&key);
     }
     struct pp_lookup_request request = {
         .key = &key, .k = k, .paths = 1, .done = done, .seeds = seeds, .n_seeds = n};
@@ -333,12 +335,10 @@ static void on_parted(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     }
 }
 
-void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_entry *from,
+void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_peer *from,
                     const struct pp_writer *w)
 {
-    struct pp_request request = {
-        .to = &from->peer, .rto = pp_entry_rto(from), .done = on_parted, .owner = m};
-    if (pp_rpc_send(&m->a, now, &request, w) == PP_OK) {
+    if (pp_member_ask(m, now, from, w, on_parted, 0)) {
         m->pinging++;
     }
 }

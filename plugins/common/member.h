@@ -59,10 +59,10 @@ struct pp_member_ops {
     size_t (*peers)(const struct pp_member *m, struct pp_peer *out, size_t cap);
     unsigned patience; /* tries before one that stands in the tables is dead; 0: PP_RPC_TRIES */
     unsigned seek_k;   /* how wide the own id is looked up */
-    /* What is looked up to merge with strangers; NULL: the own id. */
+    /* What is looked up to merge with strangers; NULL: the own id, or just behind it (in_place). */
     void (*place_key)(const struct pp_member *m, struct pp_id *key);
-    /* Before merging, one node is looked up: is our place as we have it if it is the first there?
-     * Then that was all. NULL: not asked. */
+    /* Before merging, the first node behind our own id is looked up: is it as we have it? Then that
+     * was all. NULL: not asked. */
     bool (*in_place)(const struct pp_member *m, const struct pp_id *first);
     /* The request that goes out in a PING's place, and its reply; both NULL: a PING. */
     void (*greet)(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w);
@@ -99,7 +99,7 @@ void pp_member_retry(struct pp_member *m, pp_ns now);
 /* Looks for a place to join through these (n = 0: through those we know). */
 void pp_member_seek(struct pp_member *m, pp_ns now, const struct pp_peer *seeds, size_t n);
 /* For goodbye: sends this request and awaits the answer; after the last one we have left. */
-void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_entry *from,
+void pp_member_part(struct pp_member *m, pp_ns now, const struct pp_peer *from,
                     const struct pp_writer *w);
 /* Its place was lost: no member any more, and enters anew. */
 void pp_member_rejoin(struct pp_member *m, pp_ns now);
@@ -130,6 +130,15 @@ pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id);
 
 /* One datagram of this kind without content to everybody that `peers` names, no answer awaited. */
 void pp_member_tell_all(struct pp_member *m, uint8_t kind);
+/* Sends a request of the substrate's own; `done` hears of it, best through pp_member_answered. */
+bool pp_member_ask(struct pp_member *m, pp_ns now, const struct pp_peer *to,
+                   const struct pp_writer *w, pp_rpc_fn *done, uint32_t tag);
+/* Asks a peer whom it knows near a key; those named become candidates. */
+void pp_member_ask_near(struct pp_member *m, pp_ns now, const struct pp_peer *to,
+                        const struct pp_id *key);
+/* Answers with an octet and a page of peers from index `from` on, as FIND is answered. */
+void pp_member_list(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
+                    uint8_t octet, const struct pp_peer *peers, size_t n, size_t from);
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len);
@@ -142,9 +151,11 @@ bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer
 bool pp_member_doubted(const struct pp_agent *a, pp_ns now, const struct pp_id *id);
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
 void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
+#define PP_MEMBER_ASK_OPS                                                                          \
+    .rto = pp_member_ask_rto, .refused = pp_member_refused, .late = pp_member_ask_late,            \
+    .dead = pp_member_ask_dead
 #define PP_MEMBER_LOOKUP_OPS                                                                       \
-    .fresh = pp_member_fresh, .rto = pp_member_ask_rto, .refused = pp_member_refused,              \
-    .doubted = pp_member_doubted, .late = pp_member_ask_late, .dead = pp_member_ask_dead
+    .fresh = pp_member_fresh, .doubted = pp_member_doubted, PP_MEMBER_ASK_OPS
 
 /* For the descriptor's `open`: a copy of the parsed options. ! PP_NOMEM */
 int pp_net_keep(struct pp_net **net, const void *options, size_t len, const char *name,
@@ -164,6 +175,13 @@ pp_ns pp_member_next(const struct pp_substrate_node *n);
 int pp_member_lookup(struct pp_substrate_node *n, pp_ns now, const struct pp_id *key, unsigned k,
                      unsigned paths, unsigned flags, uint64_t token);
 void pp_member_cancel(struct pp_substrate_node *n, uint64_t token);
+#define PP_MEMBER_PLUGIN(name_, options_)                                                          \
+    .plugin = {.abi = PP_SUBSTRATE_ABI,                                                            \
+               .kind = PP_KIND_SUBSTRATE,                                                          \
+               .name = name_,                                                                      \
+               .version = "1",                                                                     \
+               .options = options_,                                                                \
+               .n_options = sizeof options_ / sizeof *options_}
 #define PP_MEMBER_FUNCTIONS                                                                        \
     .destroy = pp_member_destroy, .meet = pp_member_meet, .move = pp_member_move,                  \
     .leave = pp_member_leave, .receive = pp_member_receive, .tick = pp_member_tick,                \

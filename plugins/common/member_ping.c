@@ -65,6 +65,19 @@ bool pp_member_answered(struct pp_member *m, pp_ns now, const struct pp_answer *
     return answer->code == PP_OK;
 }
 
+bool pp_member_ask(struct pp_member *m, pp_ns now, const struct pp_peer *to,
+                   const struct pp_writer *w, pp_rpc_fn *done, uint32_t tag)
+{
+    const struct pp_entry *entry = m->ops->entry(m, &to->id);
+    struct pp_request request = {.to = to,
+                                 .rto = pp_entry_rto(entry),
+                                 .tries = entry ? m->ops->patience : 0,
+                                 .done = done,
+                                 .owner = m,
+                                 .tag = tag};
+    return pp_rpc_send(&m->a, now, &request, w) == PP_OK;
+}
+
 static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_member *m = (struct pp_member *)a;
@@ -93,14 +106,7 @@ void pp_member_ping(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
         pp_agent_begin(&m->a, &w, PP_WIRE_PING);
         pp_write_ping(&w, NULL);
     }
-    const struct pp_entry *entry = m->ops->entry(m, &peer->id);
-    struct pp_request request = {.to = peer,
-                                 .rto = pp_entry_rto(entry),
-                                 .tries = entry ? m->ops->patience : 0,
-                                 .done = on_pong,
-                                 .owner = m,
-                                 .tag = tag};
-    if (pp_rpc_send(&m->a, now, &request, &w) == PP_OK) {
+    if (pp_member_ask(m, now, peer, &w, on_pong, tag)) {
         m->pinging++;
     }
 }
@@ -140,6 +146,36 @@ void pp_member_candidates(struct pp_member *m, pp_ns now, const struct pp_page *
     for (size_t i = 0; i < page->n; i++) {
         pp_member_candidate(m, now, &page->peers[i], teller, tag);
     }
+}
+
+static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
+{
+    struct pp_member *m = (struct pp_member *)a;
+    struct pp_find_reply reply;
+    if (pp_member_answered(m, now, answer) &&
+        pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
+        pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
+    }
+}
+
+void pp_member_ask_near(struct pp_member *m, pp_ns now, const struct pp_peer *to,
+                        const struct pp_id *key)
+{
+    struct pp_writer w;
+    struct pp_find find = {*key, PP_K_MAX, 0};
+    pp_agent_begin(&m->a, &w, PP_WIRE_FIND);
+    pp_write_find(&w, &find);
+    pp_member_ask(m, now, to, &w, on_named, 0);
+}
+
+void pp_member_list(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
+                    uint8_t octet, const struct pp_peer *peers, size_t n, size_t from)
+{
+    struct pp_writer w;
+    pp_agent_begin_reply(&m->a, &w, header);
+    pp_write8(&w, octet);
+    pp_write_page(&w, peers, n, from, NULL, 0);
+    pp_agent_send(&m->a, &rx->from, &w);
 }
 
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,

@@ -24,6 +24,12 @@ struct pp_id pp_distance_ring(const struct pp_id *origin, const struct pp_id *id
     return pp_id_compare(&there, &back) <= 0 ? there : back;
 }
 
+struct pp_id pp_id_after(const struct pp_id *id)
+{
+    struct pp_id one = pp_id_power(0);
+    return pp_id_add(id, &one);
+}
+
 int pp_id_top_bit(const struct pp_id *id)
 {
     static const struct pp_id zero;

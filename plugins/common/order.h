@@ -19,6 +19,8 @@ struct pp_id pp_distance_xor(const struct pp_id *origin, const struct pp_id *id)
 /* Both ways round, the shorter. Ties are the caller's (Pastry: the smaller id). */
 struct pp_id pp_distance_ring(const struct pp_id *origin, const struct pp_id *id);
 
+/* The id that follows, on the ring. */
+struct pp_id pp_id_after(const struct pp_id *id);
 /* Place of the highest bit set, 0..159; -1 for zero. */
 int pp_id_top_bit(const struct pp_id *id);
 /* Digit `index` (0 = most significant) of an id in base 2^bits; bits is 1, 2, 4 or 8. */

@@ -1,5 +1,6 @@
 /* Sorted sets of proven peers and their round trips; see peerset.h. */
 #include <common/peerset.h>
+#include <common/random.h>
 
 #include <stdlib.h>
 
@@ -101,6 +102,60 @@ int pp_peerset_oldest(const struct pp_peerset *set, pp_ns now)
         }
     }
     return oldest;
+}
+
+void pp_peerset_remember(struct pp_peerset *set, const struct pp_order *order, size_t max,
+                         const struct pp_peer *peer, pp_ns now)
+{
+    struct pp_entry entry = pp_entry_now(peer, now);
+    if (pp_peerset_find(set, order, &peer->id) >= 0) {
+        return;
+    }
+    if (set->n >= max) {
+        pp_peerset_remove(set, (size_t)pp_peerset_oldest(set, now));
+    }
+    pp_peerset_insert(set, order, max, &entry);
+}
+
+size_t pp_peerset_nearer(const struct pp_peerset *set, const struct pp_order *order,
+                         const struct pp_id *id, size_t *sure)
+{
+    struct pp_id limit = order->distance(&order->origin, id);
+    size_t all = 0;
+    *sure = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        struct pp_id d = order->distance(&order->origin, &set->at[i].peer.id);
+        bool counts = pp_id_compare(&d, &limit) < 0;
+        all += counts;
+        *sure += counts && !(set->at[i].flags & PP_ENTRY_SUSPECT);
+    }
+    return all;
+}
+
+bool pp_peerset_first_is(const struct pp_peerset *set, const struct pp_id *id)
+{
+    return set->n > 0 && pp_id_equal(&set->at[0].peer.id, id);
+}
+
+uint64_t pp_peerset_digest(const struct pp_peerset *set, size_t max, const struct pp_id *head,
+                           const struct pp_id *stop)
+{
+    static const uint8_t key[16];
+    struct pp_id ids[PP_K_MAX];
+    size_t n = 0;
+    if (head) {
+        ids[n++] = *head;
+    }
+    for (size_t i = 0; i < set->n && n < max; i++) {
+        const struct pp_entry *entry = &set->at[i];
+        if (stop && pp_id_equal(&entry->peer.id, stop)) {
+            break;
+        }
+        if (!(entry->flags & PP_ENTRY_SUSPECT)) {
+            ids[n++] = entry->peer.id;
+        }
+    }
+    return pp_siphash(key, ids, n * sizeof *ids);
 }
 
 struct pp_entry pp_entry_now(const struct pp_peer *peer, pp_ns now)

@@ -41,6 +41,18 @@ void pp_peerset_remove(struct pp_peerset *set, size_t index);
 size_t pp_peerset_peers(const struct pp_peerset *set, struct pp_peer *out, size_t cap);
 /* Index of the entry not heard for the longest; -1 when empty. */
 int pp_peerset_oldest(const struct pp_peerset *set, pp_ns now);
+/* A memory of peers: of `max`, the one not heard for the longest gives way to a new one. */
+void pp_peerset_remember(struct pp_peerset *set, const struct pp_order *order, size_t max,
+                         const struct pp_peer *peer, pp_ns now);
+/* How many are nearer to the order's origin than `id`; *sure: of these the unsuspected. */
+size_t pp_peerset_nearer(const struct pp_peerset *set, const struct pp_order *order,
+                         const struct pp_id *id, size_t *sure);
+/* Is this the nearest? */
+bool pp_peerset_first_is(const struct pp_peerset *set, const struct pp_id *id);
+/* Digest of the first `max` (at most PP_K_MAX) ids of: `head` (or NULL), then the unsuspected ones
+ * before `stop` (or NULL): two nodes' lists compared in 8 octets. */
+uint64_t pp_peerset_digest(const struct pp_peerset *set, size_t max, const struct pp_id *head,
+                           const struct pp_id *stop);
 
 /* An entry for a peer just heard. */
 struct pp_entry pp_entry_now(const struct pp_peer *peer, pp_ns now);

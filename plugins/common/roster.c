@@ -47,10 +47,7 @@ bool pp_roster_admits(const struct pp_roster *r, const struct pp_id *id)
 void pp_roster_remember(struct pp_roster *r, pp_ns now, const struct pp_entry *entry)
 {
     struct pp_order order = pp_roster_order(r);
-    if (r->table.n >= PP_ROSTER_KNOWN) {
-        pp_peerset_remove(&r->table, (size_t)pp_peerset_oldest(&r->table, now));
-    }
-    pp_peerset_insert(&r->table, &order, PP_ROSTER_KNOWN, entry);
+    pp_peerset_remember(&r->table, &order, PP_ROSTER_KNOWN, &entry->peer, now);
 }
 
 /* ---- nearest to a key ---- */
@@ -108,16 +105,12 @@ void pp_roster_on_find(struct pp_roster *r, const struct pp_rx *rx, const struct
 {
     struct pp_find find;
     struct pp_peer peers[PP_PAGE_MAX];
-    struct pp_writer w;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
     size_t count = pp_roster_nearest(r, &find.key, pp_roster_width(find.k), peers);
     bool complete = count > 0 && pp_id_equal(&peers[0].id, &r->m.a.self.id);
-    pp_agent_begin_reply(&r->m.a, &w, header);
-    pp_write8(&w, complete);
-    pp_write_page(&w, peers, count, find.from, NULL, 0);
-    pp_agent_send(&r->m.a, &rx->from, &w);
+    pp_member_list(&r->m, rx, header, complete, peers, count, find.from);
 }
 
 static void rank(const struct pp_roster *r, const struct pp_id *key, const struct pp_id *id,
@@ -147,9 +140,7 @@ void pp_roster_seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     const struct pp_roster *r = (const struct pp_roster *)a;
     struct pp_peer peers[PP_PAGE_MAX];
     size_t count = pp_roster_nearest(r, &l->key, pp_roster_width(l->k), peers);
-    for (size_t i = 0; i < count; i++) {
-        pp_lookup_seed(a, now, l, &peers[i], NULL, false);
-    }
+    pp_lookup_seed_all(a, now, l, peers, count, false);
 }
 
 /* ---- upkeep ---- */
@@ -164,29 +155,10 @@ bool pp_roster_ping_silent(struct pp_roster *r, pp_ns now, const struct pp_entry
     return due;
 }
 
-static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
-{
-    struct pp_member *m = (struct pp_member *)a;
-    struct pp_find_reply reply;
-    if (pp_member_answered(m, now, answer) &&
-        pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
-        pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
-    }
-}
-
 void pp_roster_ask(struct pp_roster *r, pp_ns now, const struct pp_entry *whom,
                    const struct pp_id *key)
 {
-    struct pp_writer w;
-    struct pp_find find = {*key, PP_K_MAX, 0};
-    pp_agent_begin(&r->m.a, &w, PP_WIRE_FIND);
-    pp_write_find(&w, &find);
-    struct pp_request request = {.to = &whom->peer,
-                                 .rto = pp_entry_rto(whom),
-                                 .tries = r->m.ops->patience,
-                                 .done = on_named,
-                                 .owner = &r->m};
-    pp_rpc_send(&r->m.a, now, &request, &w);
+    pp_member_ask_near(&r->m, now, &whom->peer, key);
 }
 
 void pp_roster_ask_soon(struct pp_roster *r, pp_ns now)

@@ -144,6 +144,16 @@ void pp_read_page(struct pp_reader *r, struct pp_page *page, size_t extra_len)
     }
 }
 
+bool pp_page_has(const struct pp_page *page, const struct pp_id *id)
+{
+    for (size_t i = 0; i < page->n; i++) {
+        if (pp_id_equal(&page->peers[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool pp_read_done(const struct pp_reader *r)
 {
     return !r->failed && r->at == r->end;

@@ -58,6 +58,7 @@ void pp_read_id(struct pp_reader *r, struct pp_id *id);
 /* A peer without id or port fails the reader. */
 void pp_read_peer(struct pp_reader *r, struct pp_peer *peer);
 void pp_read_page(struct pp_reader *r, struct pp_page *page, size_t extra_len);
+bool pp_page_has(const struct pp_page *page, const struct pp_id *id);
 /* All read, and nothing left over. */
 bool pp_read_done(const struct pp_reader *r);
 

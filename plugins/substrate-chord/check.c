@@ -22,10 +22,12 @@ void chord_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sin
 static size_t check_local(const struct pp_substrate_node *n, const struct pp_sink *sink)
 {
     char id[17];
-    struct pp_order clockwise = chord_clockwise(n), counter = chord_counter(n);
-    size_t bad = pp_check_order(&n->m.a.self.id, "successors", &n->s, &clockwise, n->net->r, sink);
-    bad += pp_check_order(&n->m.a.self.id, "predecessors", &n->p, &counter, n->net->r, sink);
-    bad += pp_check_order(&n->m.a.self.id, "fingers", &n->f, &clockwise, PP_ID_BITS, sink);
+    static const char *const names[] = {"successors", "predecessors", "fingers"};
+    struct pp_table t[PP_TABLES_MAX];
+    size_t bad = 0, count = chord_tables(&n->m, t);
+    for (size_t i = 0; i < count; i++) {
+        bad += pp_check_order(&n->m.a.self.id, names[i], t[i].set, &t[i].order, t[i].max, sink);
+    }
     if (!n->m.a.active || n->s.n == 0 || n->f.n == 0) {
         return bad;
     }
@@ -42,30 +44,6 @@ static size_t check_local(const struct pp_substrate_node *n, const struct pp_sin
 static size_t successor_of(const struct pp_census *ring, const struct pp_id *id)
 {
     return pp_census_lower(ring, id) % ring->n;
-}
-
-/* Is the set the next `step` by `step` from index `at` on? */
-static size_t check_list(const struct pp_substrate_node *n, const char *name,
-                         const struct pp_peerset *set, const struct pp_census *ring, size_t at,
-                         size_t step, const struct pp_sink *sink)
-{
-    char id[17], want[17];
-    size_t length = ring->n - 1 < n->net->r ? ring->n - 1 : n->net->r;
-    if (set->n != length) {
-        pp_say(sink, "%s: %zu %ss, should be %zu", pp_short_id(&n->m.a.self.id, id), (size_t)set->n,
-               name, length);
-        return 1;
-    }
-    for (size_t i = 0; i < length; i++) {
-        at = (at + step) % ring->n;
-        const struct pp_id *right = &pp_census_peer(ring, at)->id;
-        if (!pp_id_equal(&set->at[i].peer.id, right)) {
-            pp_say(sink, "%s: %s %zu should be %s", pp_short_id(&n->m.a.self.id, id), name, i,
-                   pp_short_id(right, want));
-            return 1;
-        }
-    }
-    return 0;
 }
 
 /* Who should be the finger of a bit: the target's successor, if not found only after coming round
@@ -100,20 +78,19 @@ static size_t check_fingers(const struct pp_substrate_node *n, const struct pp_c
  * a ring keeps at least r + 1 of them, or is all principals when smaller. */
 static size_t check_principals(const struct pp_census *ring, const struct pp_sink *sink)
 {
-    size_t n = ring->n, principals = 0, wanted = ring->at[0]->net->r + 1;
+    size_t n = ring->n, wanted = ring->at[0]->net->r + 1;
     bool *skipped = calloc(n, sizeof *skipped);
+    size_t principals = skipped ? n : 0;
     for (size_t i = 0; skipped && i < n; i++) {
         const struct pp_peerset *s = &ring->at[i]->s;
         size_t at = i;
         for (size_t j = 0; j < s->n && (j == 0 || at != i); j++) {
             size_t to = successor_of(ring, &s->at[j].peer.id);
             while ((at = (at + 1) % n) != to && at != i) {
+                principals -= !skipped[at];
                 skipped[at] = true;
             }
         }
-    }
-    for (size_t i = 0; skipped && i < n; i++) {
-        principals += !skipped[i];
     }
     free(skipped);
     wanted = n < wanted ? n : wanted;
@@ -123,38 +100,18 @@ static size_t check_principals(const struct pp_census *ring, const struct pp_sin
     return principals < wanted;
 }
 
-size_t chord_check(struct pp_substrate_node *const *nodes, size_t n, const struct pp_sink *sink)
+static size_t check_within(const struct pp_census *ring, size_t at, const struct pp_sink *sink)
 {
-    struct pp_census ring;
-    size_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        bad += check_local(nodes[i], sink);
-    }
-    if (n < 2) {
-        return bad;
-    }
-    if (!pp_census_take(&ring, nodes, n)) {
-        return bad + 1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct pp_substrate_node *node = ring.at[i];
-        bad += check_list(node, "successor", &node->s, &ring, i, 1, sink);
-        bad += check_list(node, "predecessor", &node->p, &ring, i, n - 1, sink);
-        bad += check_fingers(node, &ring, sink);
-    }
-    bad += check_principals(&ring, sink);
-    pp_census_free(&ring);
-    return bad;
+    struct pp_table t[PP_TABLES_MAX];
+    chord_tables(&ring->at[at]->m, t);
+    return pp_census_check(ring, at, 1, "successor", &t[0], sink) +
+           pp_census_check(ring, at, ring->n - 1, "predecessor", &t[1], sink) +
+           check_fingers(ring->at[at], ring, sink) + (at == 0 ? check_principals(ring, sink) : 0);
 }
 
-static void arrange_list(const struct pp_table *t, const struct pp_census *ring, size_t at,
-                         size_t step, pp_ns now)
+size_t chord_check(struct pp_substrate_node *const *nodes, size_t n, const struct pp_sink *sink)
 {
-    for (size_t i = 0; i < t->max && i + 1 < ring->n; i++) {
-        at = (at + step) % ring->n;
-        struct pp_entry entry = pp_entry_now(pp_census_peer(ring, at), now);
-        pp_peerset_insert(t->set, &t->order, t->max, &entry);
-    }
+    return pp_census_check_all(nodes, n, check_local, check_within, sink);
 }
 
 static void arrange_one(const struct pp_census *ring, size_t at, pp_ns now)
@@ -165,8 +122,8 @@ static void arrange_one(const struct pp_census *ring, size_t at, pp_ns now)
     n->m.phase = PP_PHASE_MEMBER;
     n->m.a.active = true;
     pp_tables_free(&n->m);
-    arrange_list(&t[0], ring, at, 1, now);
-    arrange_list(&t[1], ring, at, ring->n - 1, now);
+    pp_census_fill(ring, at, 1, &t[0], now);
+    pp_census_fill(ring, at, ring->n - 1, &t[1], now);
     for (unsigned bit = chord_finger_low(n); bit < PP_ID_BITS; bit++) {
         const struct pp_peer *peer = finger_of(n, bit, ring);
         if (peer) {
@@ -176,17 +133,11 @@ static void arrange_one(const struct pp_census *ring, size_t at, pp_ns now)
     }
     n->last_stabilise = now;
     n->stabilise_at = now + pp_random_below(&n->m.a.random, n->net->stabilise);
-    n->finger_at = now + pp_random_below(&n->m.a.random, n->net->refresh);
+    n->fingers = pp_rounds_from(now + pp_random_below(&n->m.a.random, n->net->refresh), false);
     pp_member_set_state(&n->m, PP_ACTIVE);
 }
 
 void chord_arrange(struct pp_substrate_node *const *nodes, size_t n, pp_ns now)
 {
-    struct pp_census ring;
-    if (pp_census_take(&ring, nodes, n)) {
-        for (size_t i = 0; i < n; i++) {
-            arrange_one(&ring, i, now);
-        }
-        pp_census_free(&ring);
-    }
+    pp_census_arrange_all(nodes, n, now, arrange_one);
 }

@@ -26,40 +26,17 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     return pp_net_keep(net, &made, sizeof made, "chord", error);
 }
 
-/* What changes our tables is heard only from a proved sender, about itself. */
 static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                     const struct pp_header *header, struct pp_reader *body, bool proved)
 {
-    struct pp_substrate_node *n = chord_node(m);
+    static chord_request_fn *const own[] = {chord_on_stabilise, chord_on_state,     chord_on_join,
+                                            chord_on_nudge,     chord_on_introduce, chord_on_leave};
     if (header->kind == PP_WIRE_PING) {
-        chord_on_ping(n, rx, header, body);
+        chord_on_ping(chord_node(m), rx, header, body);
     } else if (header->kind == PP_WIRE_FIND) {
-        chord_on_find(n, rx, header, body);
-    }
-    if (!proved) {
-        return;
-    }
-    switch (header->kind) {
-    case CHORD_STABILISE:
-        chord_on_stabilise(n, now, rx, header, body);
-        break;
-    case CHORD_STATE:
-        chord_on_state(n, rx, header, body);
-        break;
-    case CHORD_JOIN:
-        chord_on_join(n, now, rx, header);
-        break;
-    case CHORD_NUDGE:
-        chord_on_nudge(n, now, rx, body);
-        break;
-    case CHORD_INTRODUCE:
-        chord_on_introduce(n, now, rx, body);
-        break;
-    case CHORD_LEAVE:
-        chord_on_leave(n, now, rx, header, body);
-        break;
-    default:
-        break;
+        chord_on_find(chord_node(m), rx, header, body);
+    } else if (proved && header->kind >= CHORD_STABILISE && header->kind <= CHORD_LEAVE) {
+        own[header->kind - CHORD_STABILISE](m, now, rx, header, body);
     }
 }
 
@@ -72,7 +49,7 @@ static void tick(struct pp_member *m, pp_ns now)
 static pp_ns next(const struct pp_member *m)
 {
     const struct pp_substrate_node *n = (const struct pp_substrate_node *)m;
-    return pp_sooner(pp_sooner(n->stabilise_at, n->nudge_at), n->finding ? PP_NEVER : n->finger_at);
+    return pp_sooner(pp_sooner(n->stabilise_at, n->nudge_at), pp_rounds_next(&n->fingers));
 }
 
 static const struct pp_member_ops member_ops = {.tables = chord_tables,
@@ -81,7 +58,6 @@ static const struct pp_member_ops member_ops = {.tables = chord_tables,
                                                 .learn = chord_learn,
                                                 .forget = chord_forget,
                                                 .suspected = chord_suspected,
-                                                .place_key = chord_place_key,
                                                 .in_place = chord_in_place,
                                                 .merged = chord_merged,
                                                 .place = chord_place,
@@ -100,20 +76,14 @@ static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_r
         pp_member_init(&n->m, &member_ops, &chord_lookup_ops, net->host, ctx, role, self, seed);
         n->m.seek_k = (uint8_t)net->r;
         n->net = net;
-        n->stabilise_at = n->finger_at = n->nudge_at = PP_NEVER;
-        n->finger_bit = PP_ID_BITS - 1;
+        n->stabilise_at = n->nudge_at = n->fingers.at = PP_NEVER;
     }
     return n;
 }
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    .plugin = {.abi = PP_SUBSTRATE_ABI,
-               .kind = PP_KIND_SUBSTRATE,
-               .name = "chord",
-               .version = "1",
-               .options = options,
-               .n_options = sizeof options / sizeof *options},
+    PP_MEMBER_PLUGIN("chord", options),
     .wire = CHORD_WIRE,
     .open = open_net,
     .close = pp_net_drop,

@@ -12,6 +12,7 @@
 #define CHORD_H
 
 #include <common/member.h>
+#include <common/rounds.h>
 
 #define CHORD_KNOWN_MAX 64 /* peers that a client or joiner remembers */
 
@@ -36,17 +37,21 @@ struct pp_substrate_node {
     struct pp_peerset f;    /* distinct fingers beyond S; a client's or joiner's known peers */
     struct pp_id admitted;  /* who may come in just before us, until admitted_until */
     pp_ns admitted_until;
-    pp_ns stabilise_at, last_stabilise, finger_at, nudge_at;
-    pp_ns introduce_at; /* the next introduction that we follow */
-    uint8_t finger_bit, back_steps, step;
-    bool stabilising, finding;
-    bool finger_pass; /* the first round of fingers runs */
+    pp_ns stabilise_at, last_stabilise, nudge_at;
+    pp_ns introduce_at;       /* the next introduction that we follow */
+    struct pp_rounds fingers; /* from the farthest inwards */
+    uint8_t back_steps, step;
+    bool stabilising;
 };
 
 static inline struct pp_substrate_node *chord_node(struct pp_member *m)
 {
     return (struct pp_substrate_node *)m;
 }
+
+/* A request that is heard only from a proved sender, about itself. */
+typedef void chord_request_fn(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                              const struct pp_header *header, struct pp_reader *body);
 
 /* state.c */
 struct pp_order chord_clockwise(const struct pp_substrate_node *n);
@@ -62,27 +67,19 @@ bool chord_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t ta
 void chord_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void chord_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
 void chord_suspected(struct pp_member *m, pp_ns now, const struct pp_id *id);
-/* Is this the first of a list? */
-bool chord_first_is(const struct pp_peerset *set, const struct pp_id *id);
-/* Digest of `head` (or NULL) and the unsuspected peers of a set, at most r, up to `stop`. */
-uint64_t chord_digest(const struct pp_substrate_node *n, const struct pp_id *head,
-                      const struct pp_peerset *set, const struct pp_id *stop);
 
 /* join.c */
 void chord_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* No candidate is out any more: is a join complete? */
 void chord_settled(struct pp_member *m, pp_ns now);
 void chord_activated(struct pp_member *m, pp_ns now);
-void chord_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                   const struct pp_header *header);
-void chord_on_state(struct pp_substrate_node *n, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body);
+chord_request_fn chord_on_join, chord_on_state;
 
 /* route.c */
 extern const struct pp_lookup_ops chord_lookup_ops;
+/* The k closest to a key, if our lists hold its neighbourhood; else 0. */
 size_t chord_closest(const struct pp_substrate_node *n, const struct pp_id *key, size_t k,
                      struct pp_peer *out);
-bool chord_in_arc(const struct pp_substrate_node *n, const struct pp_id *key);
 void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body);
 void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
@@ -95,15 +92,12 @@ void chord_rank(const struct pp_substrate_node *n, const struct pp_id *key,
 /* Asks `peer` for a page of its S or P; what it lists becomes candidates with `tag`. */
 void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
                  uint8_t from, uint32_t tag);
-void chord_stabilise(struct pp_substrate_node *n, pp_ns now);
+/* The same for what follows a page, if something does. */
+void chord_fetch_rest(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
+                      const struct pp_page *page, uint32_t tag);
 void chord_stabilise_soon(struct pp_substrate_node *n, pp_ns now);
 void chord_repair_tick(struct pp_substrate_node *n, pp_ns now);
-void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                        const struct pp_header *header, struct pp_reader *body);
-void chord_on_nudge(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    struct pp_reader *body);
-void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                        struct pp_reader *body);
+chord_request_fn chord_on_stabilise, chord_on_nudge, chord_on_introduce;
 void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
                      const struct pp_peer *to);
 
@@ -116,11 +110,9 @@ struct pp_id chord_finger_target(const struct pp_substrate_node *n, unsigned bit
 
 /* leave.c */
 bool chord_goodbye(struct pp_member *m, pp_ns now);
-void chord_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body);
+chord_request_fn chord_on_leave;
 
 /* merge.c */
-void chord_place_key(const struct pp_member *m, struct pp_id *key);
 bool chord_in_place(const struct pp_member *m, const struct pp_id *first);
 void chord_merged(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* All successors are lost: whoever else we know is asked for our place. */

@@ -7,8 +7,6 @@
 
 #include <common/find.h>
 
-#define ROUND_QUIET PP_MINUTE
-
 static struct pp_id distance(const struct pp_substrate_node *n, const struct pp_id *id)
 {
     return pp_id_sub(id, &n->m.a.self.id);
@@ -49,38 +47,25 @@ void chord_finger_prune(struct pp_substrate_node *n)
     }
 }
 
+/* Put in, it stays if it is the first beyond its power of two, and may push out the one after. */
 void chord_finger_offer(struct pp_substrate_node *n, const struct pp_entry *entry)
 {
     struct pp_order order = chord_clockwise(n);
-    if (!n->m.a.active || n->s.n == 0 || chord_whole(n)) {
-        return;
-    }
-    struct pp_id d = distance(n, &entry->peer.id);
-    struct pp_id last = distance(n, &n->s.at[n->s.n - 1].peer.id);
-    int bit = pp_id_top_bit(&d);
-    size_t place = pp_peerset_place(&n->f, &order, &entry->peer.id);
-    int before = pp_id_top_bit(&last);
-    if (place > 0) {
-        struct pp_id previous = distance(n, &n->f.at[place - 1].peer.id);
-        before = pp_id_top_bit(&previous);
-    }
-    if (bit > before) {
+    if (n->m.a.active && n->s.n > 0 && !chord_whole(n)) {
         pp_peerset_insert(&n->f, &order, PP_ID_BITS, entry);
         chord_finger_prune(n);
     }
 }
 
-/* The next one: at once while the first pass runs, else so that each has its turn in a period. */
 static void next_finger(struct pp_substrate_node *n, pp_ns now)
 {
-    unsigned low = chord_finger_low(n), count = PP_ID_BITS - low;
-    n->finding = false;
-    if (n->finger_bit == 0 || --n->finger_bit < low) {
-        n->finger_bit = PP_ID_BITS - 1;
-        n->finger_pass = false;
-    }
-    pp_ns period = pp_random_jitter(&n->m.a.random, n->net->refresh);
-    n->finger_at = n->finger_pass ? now : now + period / (count ? count : 1);
+    pp_rounds_done(&n->fingers, &n->m.a.random, now, n->net->refresh,
+                   PP_ID_BITS - chord_finger_low(n));
+}
+
+static struct pp_id target_now(const struct pp_substrate_node *n)
+{
+    return chord_finger_target(n, PP_ID_BITS - 1u - n->fingers.index);
 }
 
 static void on_found(struct pp_agent *a, pp_ns now, const struct pp_lookup *lookup,
@@ -96,7 +81,7 @@ static void on_found(struct pp_agent *a, pp_ns now, const struct pp_lookup *look
 
 static void look_up(struct pp_substrate_node *n, pp_ns now)
 {
-    struct pp_id target = chord_finger_target(n, n->finger_bit);
+    struct pp_id target = target_now(n);
     struct pp_lookup_request request = {.key = &target, .k = 1, .paths = 1, .done = on_found};
     if (pp_lookup_start(&n->m.a, now, &request) != PP_OK) {
         next_finger(n, now);
@@ -117,20 +102,20 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 
 void chord_finger_tick(struct pp_substrate_node *n, pp_ns now)
 {
-    if (now < n->finger_at || n->finding) {
-        return;
-    }
     unsigned low = chord_finger_low(n);
-    if (low >= PP_ID_BITS) {
-        n->finger_at = now + pp_random_jitter(&n->m.a.random, ROUND_QUIET);
+    if (now < pp_rounds_next(&n->fingers)) {
         return;
     }
-    if (n->finger_bit < low) {
-        n->finger_bit = PP_ID_BITS - 1;
+    if (low >= PP_ID_BITS) {
+        n->fingers.at = now + pp_random_jitter(&n->m.a.random, n->net->refresh);
+        return;
     }
-    n->finding = true;
+    if (n->fingers.index >= PP_ID_BITS - low) {
+        n->fingers.index = 0;
+    }
+    n->fingers.busy = true;
     struct pp_order order = chord_clockwise(n);
-    struct pp_id target = chord_finger_target(n, n->finger_bit);
+    struct pp_id target = target_now(n);
     size_t at = pp_peerset_place(&n->f, &order, &target);
     if (at >= n->f.n) {
         look_up(n, now);
@@ -139,11 +124,7 @@ void chord_finger_tick(struct pp_substrate_node *n, pp_ns now)
     struct pp_writer w;
     pp_agent_begin(&n->m.a, &w, PP_WIRE_PING);
     pp_write_ping(&w, &target);
-    struct pp_request request = {.to = &n->f.at[at].peer,
-                                 .rto = pp_entry_rto(&n->f.at[at]),
-                                 .done = on_pong,
-                                 .owner = &n->m};
-    if (pp_rpc_send(&n->m.a, now, &request, &w) != PP_OK) {
+    if (!pp_member_ask(&n->m, now, &n->f.at[at].peer, &w, on_pong, 0)) {
         next_finger(n, now);
     }
 }

@@ -8,6 +8,8 @@
 
 #include "messages.h"
 
+#include <common/find.h>
+
 #define ADMIT_TIME (5 * PP_SECOND)
 
 /* The lists of a join that came to nothing. */
@@ -26,33 +28,29 @@ static void retry(struct pp_substrate_node *n, pp_ns now)
 static void on_joined(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
-    struct chord_list m;
+    struct pp_page page;
+    uint8_t verdict;
     if (answer->code == PP_AGAIN || n->m.phase != PP_PHASE_ENTER || n->step != CHORD_ASKING) {
         return;
     }
-    if (answer->code != PP_OK || chord_read_list(&answer->body, &m) != PP_OK) {
-        retry(n, now);
-        return;
-    }
-    if (m.what == CHORD_REFERRED && m.page.n > 0) {
+    bool read = answer->code == PP_OK && pp_read_list(&answer->body, &verdict, &page, 0) == PP_OK;
+    if (read && verdict == CHORD_REFERRED && page.n > 0) {
         drop_lists(n);
-        pp_member_seek(&n->m, now, m.page.peers, m.page.n);
+        pp_member_seek(&n->m, now, page.peers, page.n);
         return;
     }
-    if (m.what != CHORD_GRANT && m.what != CHORD_WHOLE) {
+    if (!read || (verdict != CHORD_GRANT && verdict != CHORD_WHOLE)) {
         retry(n, now);
         return;
     }
     const struct pp_peer successor = answer->rx->from;
     n->step = CHORD_LEARNING;
     n->m.pinging++; /* not settled before the whole list is taken */
-    if (m.what == CHORD_WHOLE) {
+    if (verdict == CHORD_WHOLE) {
         chord_learn(&n->m, now, &successor, CHORD_LIST_P);
     }
-    pp_member_candidates(&n->m, now, &m.page, &successor, CHORD_LIST_P);
-    if (m.page.more && m.page.n > 0) {
-        chord_fetch(n, now, &successor, true, m.page.n, CHORD_LIST_P);
-    }
+    pp_member_candidates(&n->m, now, &page, &successor, CHORD_LIST_P);
+    chord_fetch_rest(n, now, &successor, true, &page, CHORD_LIST_P);
     n->m.pinging--;
     pp_member_pump(&n->m, now);
 }
@@ -61,12 +59,8 @@ static void ask_in(struct pp_substrate_node *n, pp_ns now, const struct pp_peer 
 {
     struct pp_writer w;
     pp_agent_begin(&n->m.a, &w, CHORD_JOIN);
-    struct pp_request request = {.to = successor,
-                                 .rto = pp_member_rto(&n->m, &successor->id),
-                                 .done = on_joined,
-                                 .owner = &n->m};
     n->step = CHORD_ASKING;
-    if (pp_rpc_send(&n->m.a, now, &request, &w) != PP_OK) {
+    if (!pp_member_ask(&n->m, now, successor, &w, on_joined, 0)) {
         retry(n, now);
     }
 }
@@ -86,8 +80,7 @@ void chord_activated(struct pp_member *m, pp_ns now)
         drop_lists(n); /* told to found a network */
     }
     n->stabilise_at = now;
-    n->finger_at = now + pp_random_jitter(&m->a.random, PP_SECOND);
-    n->finger_pass = true;
+    n->fingers = pp_rounds_from(now + pp_random_jitter(&m->a.random, PP_SECOND), true);
     chord_finger_prune(n);
 }
 
@@ -105,54 +98,54 @@ void chord_settled(struct pp_member *m, pp_ns now)
     }
 }
 
-static size_t without(struct pp_peer *peers, size_t n, const struct pp_id *id)
+/* Our predecessors, but for the one who asks. */
+static size_t predecessors(const struct pp_substrate_node *n, const struct pp_id *but,
+                           struct pp_peer out[PP_K_MAX])
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!pp_id_equal(&peers[i].id, id)) {
-            peers[kept++] = peers[i];
+    size_t all = pp_peerset_peers(&n->p, out, PP_K_MAX), kept = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (!pp_id_equal(&out[i].id, but)) {
+            out[kept++] = out[i];
         }
     }
     return kept;
 }
 
-void chord_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                   const struct pp_header *header)
+void chord_on_join(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                   const struct pp_header *header, struct pp_reader *body)
 {
-    struct pp_writer w;
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_peer peers[PP_K_MAX];
     const struct pp_id *id = &rx->from.id;
-    if (!n->m.a.active) {
+    (void)body;
+    if (!m->a.active) {
         return;
     }
-    size_t count = without(peers, pp_peerset_peers(&n->p, peers, PP_K_MAX), id);
-    enum chord_verdict verdict = chord_wrapped(n) ? CHORD_WHOLE : CHORD_GRANT;
+    size_t count = predecessors(n, id, peers);
+    uint8_t verdict = chord_wrapped(n) ? CHORD_WHOLE : CHORD_GRANT;
     if (now < n->admitted_until && !pp_id_equal(id, &n->admitted)) {
         verdict = CHORD_WAIT;
         count = 0;
-    } else if (count > 0 && !pp_id_in(id, &peers[0].id, &n->m.a.self.id)) {
+    } else if (count > 0 && !pp_id_in(id, &peers[0].id, &m->a.self.id)) {
         verdict = CHORD_REFERRED;
         count = 1;
     } else {
         n->admitted = *id;
         n->admitted_until = now + ADMIT_TIME;
     }
-    pp_agent_begin_reply(&n->m.a, &w, header);
-    chord_write_list(&w, (uint8_t)verdict, peers, count, 0);
-    pp_agent_send(&n->m.a, &rx->from, &w);
+    pp_member_list(m, rx, header, verdict, peers, count, 0);
 }
 
-void chord_on_state(struct pp_substrate_node *n, const struct pp_rx *rx,
+void chord_on_state(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                     const struct pp_header *header, struct pp_reader *body)
 {
-    struct chord_state m;
-    struct pp_writer w;
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_peer peers[PP_K_MAX];
-    if (!n->m.a.active || chord_read_state(body, &m) != PP_OK) {
-        return;
+    bool p = pp_read8(body) & 1;
+    uint8_t from = pp_read8(body);
+    (void)now;
+    if (m->a.active && pp_read_done(body)) {
+        size_t count = pp_peerset_peers(p ? &n->p : &n->s, peers, PP_K_MAX);
+        pp_member_list(m, rx, header, p, peers, count, from);
     }
-    size_t count = pp_peerset_peers(m.p ? &n->p : &n->s, peers, PP_K_MAX);
-    pp_agent_begin_reply(&n->m.a, &w, header);
-    chord_write_list(&w, m.p, peers, count, m.from);
-    pp_agent_send(&n->m.a, &rx->from, &w);
 }

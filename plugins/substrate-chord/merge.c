@@ -5,16 +5,10 @@
  */
 #include "chord.h"
 
-void chord_place_key(const struct pp_member *m, struct pp_id *key)
-{
-    struct pp_id one = pp_id_power(0);
-    *key = pp_id_add(&m->a.self.id, &one);
-}
-
 bool chord_in_place(const struct pp_member *m, const struct pp_id *first)
 {
     const struct pp_substrate_node *n = (const struct pp_substrate_node *)m;
-    return pp_id_equal(first, &m->a.self.id) || (n->p.n > 0 && chord_first_is(&n->s, first));
+    return pp_id_equal(first, &m->a.self.id) || (n->p.n > 0 && pp_peerset_first_is(&n->s, first));
 }
 
 void chord_merged(struct pp_member *m, pp_ns now, const struct pp_result *result)

@@ -27,40 +27,16 @@ enum chord_kind {
 /* WHOLE: granted, and the page with the granter is all of the ring. */
 enum chord_verdict { CHORD_GRANT = 0, CHORD_REFERRED = 1, CHORD_WAIT = 2, CHORD_WHOLE = 3 };
 
-struct chord_stabilise {
-    uint64_t s, p;
-};
-
 struct chord_stabilised {
     bool same, has_predecessor;
     struct pp_peer predecessor;
     struct pp_page page;
 };
 
-struct chord_state {
-    bool p;
-    uint8_t from;
-};
-
-/* An octet and a page: the replies to STATE (1: of P) and JOIN (enum chord_verdict). */
-struct chord_list {
-    uint8_t what;
-    struct pp_page page;
-};
-
-/* Readers: ! PP_MALFORMED */
-void chord_write_stabilise(struct pp_writer *w, const struct chord_stabilise *m);
-int chord_read_stabilise(struct pp_reader *r, struct chord_stabilise *m);
 void chord_write_stabilised(struct pp_writer *w, bool same, const struct pp_peer *predecessor,
                             const struct pp_peer *peers, size_t n);
+/* ! PP_MALFORMED */
 int chord_read_stabilised(struct pp_reader *r, struct chord_stabilised *m);
-void chord_write_state(struct pp_writer *w, const struct chord_state *m);
-int chord_read_state(struct pp_reader *r, struct chord_state *m);
-void chord_write_list(struct pp_writer *w, uint8_t what, const struct pp_peer *peers, size_t n,
-                      size_t from);
-int chord_read_list(struct pp_reader *r, struct chord_list *m);
-int chord_read_leave(struct pp_reader *r, struct pp_page *s, struct pp_page *p);
-
 /* One datagram in words; always terminated. */
 void chord_describe(struct pp_bytes payload, char *text, size_t cap);
 

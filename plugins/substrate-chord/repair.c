@@ -7,6 +7,8 @@
 
 #include "messages.h"
 
+#include <common/find.h>
+
 #define GAP PP_SECOND /* between two rounds, however much happens */
 #define TROUBLE_PINGS 4
 #define INTRODUCE_GAP (PP_SECOND / 4) /* else a bad member would have us ping whom it likes */
@@ -24,25 +26,17 @@ void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
     pp_agent_send(&n->m.a, to, &w);
 }
 
-void chord_on_introduce(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                        struct pp_reader *body)
+void chord_on_introduce(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                        const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_peer peer;
+    (void)header;
     pp_read_peer(body, &peer);
-    if (pp_read_done(body) && n->m.a.active && now >= n->introduce_at) {
+    if (pp_read_done(body) && m->a.active && now >= n->introduce_at) {
         n->introduce_at = now + INTRODUCE_GAP;
-        pp_member_candidate(&n->m, now, &peer, &rx->from, 0);
+        pp_member_candidate(m, now, &peer, &rx->from, 0);
     }
-}
-
-static bool lists(const struct pp_page *page, const struct pp_id *id)
-{
-    for (size_t i = 0; i < page->n; i++) {
-        if (pp_id_equal(&page->peers[i].id, id)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Entries of ours that stand within a neighbour's list but are missing there: ask them. */
@@ -60,7 +54,7 @@ static void dispute(struct pp_substrate_node *n, pp_ns now, const struct pp_tabl
     for (size_t i = 1; i < t->set->n && count < PP_K_MAX; i++) {
         const struct pp_entry *entry = &t->set->at[i];
         struct pp_id d = t->order.distance(&t->order.origin, &entry->peer.id);
-        if ((whole || pp_id_compare(&d, &limit) < 0) && !lists(page, &entry->peer.id) &&
+        if ((whole || pp_id_compare(&d, &limit) < 0) && !pp_page_has(page, &entry->peer.id) &&
             pp_entry_age(entry, now) > PP_SECOND && !(entry->flags & PP_ENTRY_SUSPECT)) {
             asked[count++] = entry->peer;
         }
@@ -86,19 +80,17 @@ static void take_list(struct pp_substrate_node *n, pp_ns now, const struct pp_pe
 static void on_states(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
-    struct chord_list m;
-    if (pp_member_answered(&n->m, now, answer) && chord_read_list(&answer->body, &m) == PP_OK) {
+    struct pp_page page;
+    uint8_t p;
+    if (pp_member_answered(&n->m, now, answer) &&
+        pp_read_list(&answer->body, &p, &page, 0) == PP_OK) {
         const struct pp_peer *from = &answer->rx->from;
-        bool p = m.what & 1;
-        if (m.page.more && m.page.n > 0 && m.page.from + m.page.n <= PP_K_MAX) {
-            chord_fetch(n, now, from, p, (uint8_t)(m.page.from + m.page.n), answer->tag);
-        }
-        bool first = p && chord_first_is(&n->p, &from->id);
-        if (first && n->m.a.active && m.page.from == 0) {
+        chord_fetch_rest(n, now, from, p & 1, &page, answer->tag);
+        if (p & 1 && pp_peerset_first_is(&n->p, &from->id) && n->m.a.active && page.from == 0) {
             struct pp_table t = {&n->p, chord_counter(n), n->net->r};
-            dispute(n, now, &t, &m.page);
+            dispute(n, now, &t, &page);
         }
-        take_list(n, now, from, &m.page, answer->tag);
+        take_list(n, now, from, &page, answer->tag);
     }
     if (answer->code != PP_AGAIN) {
         n->m.pinging--;
@@ -110,17 +102,20 @@ void chord_fetch(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
                  uint8_t from, uint32_t tag)
 {
     struct pp_writer w;
-    struct chord_state m = {p, from};
     pp_agent_begin(&n->m.a, &w, CHORD_STATE);
-    chord_write_state(&w, &m);
-    struct pp_request request = {.to = peer,
-                                 .rto = pp_member_rto(&n->m, &peer->id),
-                                 .done = on_states,
-                                 .owner = &n->m,
-                                 .tag = tag};
+    pp_write8(&w, p);
+    pp_write8(&w, from);
     if (!pp_rpc_pending(&n->m.a, peer, CHORD_STATE) &&
-        pp_rpc_send(&n->m.a, now, &request, &w) == PP_OK) {
+        pp_member_ask(&n->m, now, peer, &w, on_states, tag)) {
         n->m.pinging++;
+    }
+}
+
+void chord_fetch_rest(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, bool p,
+                      const struct pp_page *page, uint32_t tag)
+{
+    if (page->more && page->n > 0 && page->from + page->n <= PP_K_MAX) {
+        chord_fetch(n, now, peer, p, (uint8_t)(page->from + page->n), tag);
     }
 }
 
@@ -164,14 +159,12 @@ static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answe
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct chord_stabilised m;
     n->stabilising = answer->code == PP_AGAIN;
-    if (!pp_member_answered(&n->m, now, answer)) {
+    if (!pp_member_answered(&n->m, now, answer) || n->m.phase != PP_PHASE_MEMBER ||
+        chord_read_stabilised(&answer->body, &m) != PP_OK) {
         return;
     }
     const struct pp_peer from = answer->rx->from;
-    if (chord_read_stabilised(&answer->body, &m) != PP_OK || n->m.phase != PP_PHASE_MEMBER) {
-        return;
-    }
-    if (!chord_first_is(&n->s, &from.id)) {
+    if (!pp_peerset_first_is(&n->s, &from.id)) {
         chord_stabilise_soon(n, now);
         return;
     }
@@ -182,9 +175,7 @@ static void on_stabilised(struct pp_agent *a, pp_ns now, struct pp_answer *answe
         struct pp_table t = {&n->s, chord_clockwise(n), n->net->r};
         dispute(n, now, &t, &m.page);
         take_list(n, now, &from, &m.page, CHORD_LIST_S);
-        if (m.page.more && m.page.n > 0) {
-            chord_fetch(n, now, &from, false, m.page.n, CHORD_LIST_S);
-        }
+        chord_fetch_rest(n, now, &from, false, &m.page, CHORD_LIST_S);
     }
     refill(n, now);
 }
@@ -215,16 +206,14 @@ static void look_after(struct pp_substrate_node *n, pp_ns now)
     if (n->p.n > 0 && pp_entry_age(&n->p.at[0], now) > period + period / 2) {
         pp_member_ping(&n->m, now, &n->p.at[0].peer, 0);
     }
-    for (int i = 0; i < (trouble ? TROUBLE_PINGS : 1); i++) {
-        const struct pp_entry *entry = neglected(n, now, trouble ? 2 * period : 8 * period);
-        if (!entry) {
-            break;
-        }
+    const struct pp_entry *entry;
+    for (int i = trouble ? TROUBLE_PINGS : 1;
+         i > 0 && (entry = neglected(n, now, trouble ? 2 * period : 8 * period)); i--) {
         pp_member_ping(&n->m, now, &entry->peer, 0);
     }
 }
 
-void chord_stabilise(struct pp_substrate_node *n, pp_ns now)
+static void stabilise(struct pp_substrate_node *n, pp_ns now)
 {
     struct pp_writer w;
     n->last_stabilise = now;
@@ -238,47 +227,47 @@ void chord_stabilise(struct pp_substrate_node *n, pp_ns now)
         return;
     }
     const struct pp_peer *s = &n->s.at[0].peer;
-    struct chord_stabilise m = {chord_digest(n, NULL, &n->s, NULL),
-                                chord_digest(n, &n->m.a.self.id, &n->p, &s->id)};
     pp_agent_begin(&n->m.a, &w, CHORD_STABILISE);
-    chord_write_stabilise(&w, &m);
-    struct pp_request request = {
-        .to = s, .rto = pp_entry_rto(&n->s.at[0]), .done = on_stabilised, .owner = &n->m};
-    n->stabilising = pp_rpc_send(&n->m.a, now, &request, &w) == PP_OK;
+    pp_write64(&w, pp_peerset_digest(&n->s, n->net->r, NULL, NULL));
+    pp_write64(&w, pp_peerset_digest(&n->p, n->net->r, &n->m.a.self.id, &s->id));
+    n->stabilising = pp_member_ask(&n->m, now, s, &w, on_stabilised, 0);
 }
 
-void chord_on_stabilise(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void chord_on_stabilise(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                         const struct pp_header *header, struct pp_reader *body)
 {
-    struct chord_stabilise m;
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_writer w;
     struct pp_peer peers[PP_K_MAX];
     const struct pp_id *id = &rx->from.id;
-    if (!n->m.a.active || chord_read_stabilise(body, &m) != PP_OK) {
+    uint64_t its_s = pp_read64(body), our_p = pp_read64(body);
+    if (!m->a.active || !pp_read_done(body)) {
         return;
     }
     if (n->p.n == 0) { /* rectify: a lost predecessor is replaced by whoever follows us now */
-        chord_learn(&n->m, now, &rx->from, CHORD_LIST_P);
+        chord_learn(m, now, &rx->from, CHORD_LIST_P);
     }
-    bool first = chord_first_is(&n->p, id);
+    bool first = pp_peerset_first_is(&n->p, id);
     bool told = n->p.n > 0 && !first && !(n->p.at[0].flags & PP_ENTRY_SUSPECT);
-    bool same = m.s == chord_digest(n, &n->m.a.self.id, &n->s, id);
+    bool same = its_s == pp_peerset_digest(&n->s, n->net->r, &m->a.self.id, id);
     size_t count = pp_peerset_peers(&n->s, peers, PP_K_MAX);
-    pp_agent_begin_reply(&n->m.a, &w, header);
+    pp_agent_begin_reply(&m->a, &w, header);
     chord_write_stabilised(&w, same, told ? &n->p.at[0].peer : NULL, peers, count);
-    pp_agent_send(&n->m.a, &rx->from, &w);
-    if (first && m.p != chord_digest(n, NULL, &n->p, NULL)) {
+    pp_agent_send(&m->a, &rx->from, &w);
+    if (first && our_p != pp_peerset_digest(&n->p, n->net->r, NULL, NULL)) {
         chord_fetch(n, now, &rx->from, true, 0, CHORD_LIST_P);
     }
 }
 
 /* Our successor's list has lost somebody. */
-void chord_on_nudge(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    struct pp_reader *body)
+void chord_on_nudge(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                    const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = chord_node(m);
     uint64_t digest = pp_read64(body);
-    if (pp_read_done(body) && n->m.a.active && chord_first_is(&n->s, &rx->from.id) &&
-        digest != chord_digest(n, NULL, &n->s, NULL)) {
+    (void)header;
+    if (pp_read_done(body) && m->a.active && pp_peerset_first_is(&n->s, &rx->from.id) &&
+        digest != pp_peerset_digest(&n->s, n->net->r, NULL, NULL)) {
         chord_stabilise_soon(n, now);
     }
 }
@@ -290,7 +279,7 @@ static void nudge(struct pp_substrate_node *n)
     if (n->p.n > 0) {
         const struct pp_peer *to = &n->p.at[0].peer;
         pp_agent_begin(&n->m.a, &w, CHORD_NUDGE);
-        pp_write64(&w, chord_digest(n, &n->m.a.self.id, &n->s, &to->id));
+        pp_write64(&w, pp_peerset_digest(&n->s, n->net->r, &n->m.a.self.id, &to->id));
         pp_agent_send(&n->m.a, to, &w);
     }
 }
@@ -298,7 +287,7 @@ static void nudge(struct pp_substrate_node *n)
 void chord_repair_tick(struct pp_substrate_node *n, pp_ns now)
 {
     if (now >= n->stabilise_at) {
-        chord_stabilise(n, now);
+        stabilise(n, now);
     }
     if (now >= n->nudge_at) {
         nudge(n);

@@ -63,20 +63,6 @@ void chord_suspected(struct pp_member *m, pp_ns now, const struct pp_id *id)
     }
 }
 
-/* A client's or joiner's memory of peers: all kinds, the one not heard for longest gives way. */
-static void remember(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer)
-{
-    struct pp_order order = chord_clockwise(n);
-    struct pp_entry entry = pp_entry_now(peer, now);
-    if (pp_peerset_find(&n->f, &order, &peer->id) >= 0) {
-        return;
-    }
-    if (n->f.n >= CHORD_KNOWN_MAX) {
-        pp_peerset_remove(&n->f, (size_t)pp_peerset_oldest(&n->f, now));
-    }
-    pp_peerset_insert(&n->f, &order, CHORD_KNOWN_MAX, &entry);
-}
-
 /* Would the id find a place in the table? Beyond its last entry only when nothing can lie between:
  * else the table would no longer be all nodes of its arc. */
 static bool has_place(const struct pp_table *t, const struct pp_id *id, bool beyond)
@@ -102,28 +88,6 @@ static bool enter(const struct pp_table *t, const struct pp_entry *entry, bool b
            pp_peerset_insert(t->set, &t->order, t->max, entry) >= 0;
 }
 
-static void new_successor(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *old)
-{
-    if (old) {
-        chord_introduce(n, old, &n->s.at[0].peer);
-    }
-    chord_stabilise_soon(n, now);
-}
-
-/* rectify: "tell the old predecessor of x" (Zave 2017), and x of it. */
-static void new_predecessor(struct pp_substrate_node *n, const struct pp_peer *old)
-{
-    if (old) {
-        chord_introduce(n, &n->p.at[0].peer, old);
-        chord_introduce(n, old, &n->p.at[0].peer);
-    }
-}
-
-bool chord_first_is(const struct pp_peerset *set, const struct pp_id *id)
-{
-    return set->n > 0 && pp_id_equal(&set->at[0].peer.id, id);
-}
-
 static void enter_tables(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
                          uint32_t tag)
 {
@@ -131,9 +95,9 @@ static void enter_tables(struct pp_substrate_node *n, pp_ns now, const struct pp
     chord_tables(&n->m, t);
     const struct pp_entry *known = pp_tables_entry(&n->m, &peer->id);
     struct pp_entry entry = known ? *known : pp_entry_now(peer, now);
-    bool wrapped = chord_wrapped(n) && n->m.a.active, had_s = n->s.n > 0, had_p = n->p.n > 0;
-    struct pp_peer old_s = had_s ? n->s.at[0].peer : *peer;
-    struct pp_peer old_p = had_p ? n->p.at[0].peer : *peer;
+    bool wrapped = chord_wrapped(n) && n->m.a.active;
+    struct pp_peer old_s = n->s.n > 0 ? n->s.at[0].peer : *peer;
+    struct pp_peer old_p = n->p.n > 0 ? n->p.at[0].peer : *peer;
     bool s = enter(&t[0], &entry, wrapped || tag & CHORD_LIST_S);
     bool p = enter(&t[1], &entry, wrapped || tag & CHORD_LIST_P);
     if (!n->m.a.active) {
@@ -143,11 +107,14 @@ static void enter_tables(struct pp_substrate_node *n, pp_ns now, const struct pp
         nudge_soon(n, now);
         chord_finger_prune(n);
     }
-    if (s && chord_first_is(&n->s, &peer->id)) {
-        new_successor(n, now, had_s ? &old_s : NULL);
+    if (s && pp_peerset_first_is(&n->s, &peer->id)) {
+        chord_introduce(n, &old_s, peer);
+        chord_stabilise_soon(n, now);
     }
-    if (p && chord_first_is(&n->p, &peer->id)) {
-        new_predecessor(n, had_p ? &old_p : NULL);
+    if (p && pp_peerset_first_is(&n->p, &peer->id)) {
+        /* rectify: "tell the old predecessor of x" (Zave 2017), and x of it */
+        chord_introduce(n, peer, &old_p);
+        chord_introduce(n, &old_p, peer);
     }
     chord_finger_offer(n, &entry);
     pp_member_set_state(&n->m, PP_ACTIVE);
@@ -169,12 +136,13 @@ static void vouch(struct pp_substrate_node *n, const struct pp_id *id)
 void chord_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
 {
     struct pp_substrate_node *n = chord_node(m);
+    struct pp_order order = chord_clockwise(n);
     bool listed = tag & (CHORD_LIST_S | CHORD_LIST_P);
     if (pp_id_is_zero(&peer->id) || pp_id_equal(&peer->id, &n->m.a.self.id)) {
         return;
     }
     if (n->m.client || n->m.phase < PP_PHASE_MEMBER) {
-        remember(n, now, peer);
+        pp_peerset_remember(&n->f, &order, CHORD_KNOWN_MAX, peer, now);
         if (n->m.client) {
             pp_member_set_state(&n->m, PP_ACTIVE);
         } else if (listed && n->m.phase == PP_PHASE_ENTER) {
@@ -199,58 +167,23 @@ void chord_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uin
     }
 }
 
-/* What follows when an entry has gone. */
-static void after_loss(struct pp_substrate_node *n, pp_ns now, bool successor, bool s, bool p)
-{
-    if (n->m.phase != PP_PHASE_MEMBER || n->m.client) {
-        return;
-    }
-    if (s) {
-        nudge_soon(n, now);
-    }
-    if (chord_lone(n) && n->f.n == 0) {
-        pp_member_set_state(&n->m, PP_ALONE);
-    } else if (n->s.n == 0) {
-        pp_member_set_state(&n->m, PP_DEGRADED);
-        chord_rebuild(n, now);
-    } else if (successor || p) {
-        chord_stabilise_soon(n, now);
-    }
-}
-
 void chord_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
     struct pp_substrate_node *n = chord_node(m);
-    bool successor = chord_first_is(&n->s, id);
-    unsigned held = pp_tables_remove(m, id);
-    if (held) {
-        after_loss(n, now, successor, held & 1, held & 2);
+    bool successor = pp_peerset_first_is(&n->s, id);
+    unsigned held = pp_tables_remove(m, id); /* bits: S, P, F */
+    if (!held || m->phase != PP_PHASE_MEMBER || m->client) {
+        return;
     }
-}
-
-static void digest_add(uint8_t *buffer, size_t *n, const struct pp_id *id)
-{
-    memcpy(buffer + *n * PP_ID_LEN, id->b, PP_ID_LEN);
-    (*n)++;
-}
-
-uint64_t chord_digest(const struct pp_substrate_node *n, const struct pp_id *head,
-                      const struct pp_peerset *set, const struct pp_id *stop)
-{
-    static const uint8_t key[16];
-    uint8_t buffer[PP_K_MAX * PP_ID_LEN];
-    size_t count = 0, max = n->net->r;
-    if (head) {
-        digest_add(buffer, &count, head);
+    if (held & 1) {
+        nudge_soon(n, now);
     }
-    for (size_t i = 0; i < set->n && count < max; i++) {
-        const struct pp_entry *entry = &set->at[i];
-        if (stop && pp_id_equal(&entry->peer.id, stop)) {
-            break;
-        }
-        if (!(entry->flags & PP_ENTRY_SUSPECT)) {
-            digest_add(buffer, &count, &entry->peer.id);
-        }
+    if (chord_lone(n) && n->f.n == 0) {
+        pp_member_set_state(m, PP_ALONE);
+    } else if (n->s.n == 0) {
+        pp_member_set_state(m, PP_DEGRADED);
+        chord_rebuild(n, now);
+    } else if (successor || held & 2) {
+        chord_stabilise_soon(n, now);
     }
-    return pp_siphash(key, buffer, count * PP_ID_LEN);
 }

@@ -41,16 +41,12 @@ void kademlia_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
 {
     struct pp_find find;
     struct pp_peer peers[NEAREST_MAX];
-    struct pp_writer w;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
     size_t count = nearest(n, &find.key, width(find.k), peers);
     bool complete = count > 0 && pp_id_equal(&peers[0].id, &n->m.a.self.id);
-    pp_agent_begin_reply(&n->m.a, &w, header);
-    pp_write8(&w, complete);
-    pp_write_page(&w, peers, count, find.from, NULL, 0);
-    pp_agent_send(&n->m.a, &rx->from, &w);
+    pp_member_list(&n->m, rx, header, complete, peers, count, find.from);
 }
 
 static bool nearer(const struct pp_id *key, const struct pp_id *a, const struct pp_id *b)
@@ -121,9 +117,7 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     const struct pp_substrate_node *n = kademlia_of(a);
     struct pp_peer peers[NEAREST_MAX];
     size_t count = nearest(n, &l->key, width(l->k), peers);
-    for (size_t i = 0; i < count; i++) {
-        pp_lookup_seed(a, now, l, &peers[i], NULL, false);
-    }
+    pp_lookup_seed_all(a, now, l, peers, count, false);
 }
 
 /* Mean gap of the k nearest: their farthest distance shared out among them. */

@@ -68,33 +68,17 @@ static void ping_silent(struct pp_substrate_node *n, pp_ns now)
     }
 }
 
-static void on_named(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
-{
-    struct pp_member *m = (struct pp_member *)a;
-    struct pp_find_reply reply;
-    if (pp_member_answered(m, now, answer) &&
-        pp_read_find_reply(&answer->body, &reply, 0) == PP_OK) {
-        pp_member_candidates(m, now, &reply.page, &answer->rx->from, 0);
-    }
-}
-
 /* Whom do you know near me? One sibling a time; the wait doubles while nothing changes. */
 static void ask_sibling(struct pp_substrate_node *n, pp_ns now)
 {
     size_t siblings = n->table.n < n->net->siblings ? n->table.n : n->net->siblings;
-    struct pp_writer w;
-    struct pp_find find = {n->m.a.self.id, PP_K_MAX, 0};
     n->ask_wait = pp_sooner(2 * n->ask_wait, 2 * n->net->ping);
     n->ask_at = now + pp_random_jitter(&n->m.a.random, n->ask_wait);
     if (siblings == 0) {
         return;
     }
     const struct pp_entry *whom = &n->table.at[pp_random_below(&n->m.a.random, siblings)];
-    pp_agent_begin(&n->m.a, &w, PP_WIRE_FIND);
-    pp_write_find(&w, &find);
-    struct pp_request request = {
-        .to = &whom->peer, .rto = pp_entry_rto(whom), .done = on_named, .owner = &n->m};
-    pp_rpc_send(&n->m.a, now, &request, &w);
+    pp_member_ask_near(&n->m, now, &whom->peer, &n->m.a.self.id);
 }
 
 /* The deepest bucket that the siblings may not hold whole; -1: they are all there is. */

@@ -128,7 +128,7 @@ static bool next_empty(struct pp_substrate_node *n, struct pp_id *centre)
 {
     unsigned b = n->net->b, end = pastry_rows(n) << b;
     for (; n->cell < end; n->cell++) {
-        struct pastry_cell cell = {n->cell >> b, n->cell & ((1u << b) - 1)};
+        struct pastry_cell cell = {(unsigned)n->cell >> b, n->cell % (1u << b)};
         struct pp_id low, high;
         size_t from, to;
         if (cell.digit == pp_id_digit(&n->r.m.a.self.id, cell.row, b)) {

@@ -81,25 +81,15 @@ static size_t check_cells(const struct pp_census *c, const struct pp_substrate_n
     return bad;
 }
 
+static size_t check_within(const struct pp_census *c, size_t at, const struct pp_sink *sink)
+{
+    return check_side(c, at, PASTRY_LEFT, sink) + check_side(c, at, PASTRY_RIGHT, sink) +
+           check_cells(c, c->at[at], sink);
+}
+
 size_t pastry_check(struct pp_substrate_node *const *nodes, size_t n, const struct pp_sink *sink)
 {
-    struct pp_census c;
-    size_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        bad += check_local(nodes[i], sink);
-    }
-    if (n < 2) {
-        return bad;
-    }
-    if (!pp_census_take(&c, nodes, n)) {
-        return bad + 1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        bad += check_side(&c, i, PASTRY_LEFT, sink) + check_side(&c, i, PASTRY_RIGHT, sink);
-        bad += check_cells(&c, c.at[i], sink);
-    }
-    pp_census_free(&c);
-    return bad;
+    return pp_census_check_all(nodes, n, check_local, check_within, sink);
 }
 
 static void put(struct pp_substrate_node *n, const struct pp_peer *peer, pp_ns now)
@@ -135,25 +125,23 @@ static void arrange_one(const struct pp_census *c, size_t at, pp_ns now)
     }
 }
 
+static void arrange_within(const struct pp_census *c, size_t at, pp_ns now)
+{
+    struct pp_substrate_node *node = c->at[at];
+    struct pp_random *random = &node->r.m.a.random;
+    arrange_one(c, at, now);
+    node->r.m.phase = PP_PHASE_MEMBER;
+    node->r.m.a.active = true;
+    node->r.m.state = node->r.m.told = PP_ACTIVE;
+    node->upkeep_at = now + pp_random_below(random, 5 * PP_SECOND);
+    node->r.ask_wait = 2 * node->net->heartbeat;
+    node->r.ask_at = now + pp_random_jitter(random, node->r.ask_wait);
+    node->row_at = now + pp_random_below(random, node->net->refresh);
+    node->cell_wait = 4 * node->net->refresh;
+    node->cell_at = now + pp_random_below(random, node->cell_wait);
+}
+
 void pastry_arrange(struct pp_substrate_node *const *nodes, size_t n, pp_ns now)
 {
-    struct pp_census c;
-    if (!pp_census_take(&c, nodes, n)) {
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct pp_substrate_node *node = c.at[i];
-        struct pp_random *random = &node->r.m.a.random;
-        arrange_one(&c, i, now);
-        node->r.m.phase = PP_PHASE_MEMBER;
-        node->r.m.a.active = true;
-        node->r.m.state = node->r.m.told = PP_ACTIVE;
-        node->upkeep_at = now + pp_random_below(random, 5 * PP_SECOND);
-        node->r.ask_wait = 2 * node->net->heartbeat;
-        node->r.ask_at = now + pp_random_jitter(random, node->r.ask_wait);
-        node->row_at = now + pp_random_below(random, node->net->refresh);
-        node->cell_wait = 4 * node->net->refresh;
-        node->cell_at = now + pp_random_below(random, node->cell_wait);
-    }
-    pp_census_free(&c);
+    pp_census_arrange_all(nodes, n, now, arrange_within);
 }

@@ -79,12 +79,7 @@ static void describe(struct pp_bytes payload, char *text, size_t cap)
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    .plugin = {.abi = PP_SUBSTRATE_ABI,
-               .kind = PP_KIND_SUBSTRATE,
-               .name = "pastry",
-               .version = "1",
-               .options = options,
-               .n_options = sizeof options / sizeof *options},
+    PP_MEMBER_PLUGIN("pastry", options),
     .wire = PASTRY_WIRE,
     .open = open_net,
     .close = pp_net_drop,

@@ -46,18 +46,14 @@ static struct pp_reader body(const struct pp_writer *w)
 static void test_stabilise(void)
 {
     struct pp_writer w;
-    struct chord_stabilise m = {1, UINT64_MAX}, got;
     struct chord_stabilised reply;
     begin(&w, CHORD_STABILISE);
-    chord_write_stabilise(&w, &m);
-    struct pp_reader r = body(&w);
-    CU_ASSERT_EQUAL(chord_read_stabilise(&r, &got), PP_OK);
-    CU_ASSERT_EQUAL(got.s, m.s);
-    CU_ASSERT_EQUAL(got.p, m.p);
+    pp_write64(&w, 1);
+    pp_write64(&w, UINT64_MAX);
     described(&w, "STABILISE");
     begin(&w, CHORD_STABILISE | PP_WIRE_REPLY);
     chord_write_stabilised(&w, false, &peers[3], peers, 32);
-    r = body(&w);
+    struct pp_reader r = body(&w);
     CU_ASSERT_EQUAL(chord_read_stabilised(&r, &reply), PP_OK);
     CU_ASSERT_TRUE(reply.has_predecessor && pp_id_equal(&reply.predecessor.id, &peers[3].id));
     CU_ASSERT_EQUAL(reply.page.n, 32);
@@ -72,25 +68,17 @@ static void test_stabilise(void)
 static void test_state_and_join(void)
 {
     struct pp_writer w;
-    struct chord_state m = {true, 27}, got;
-    struct chord_list list;
     begin(&w, CHORD_STATE);
-    chord_write_state(&w, &m);
-    struct pp_reader r = body(&w);
-    CU_ASSERT_EQUAL(chord_read_state(&r, &got), PP_OK);
-    CU_ASSERT_TRUE(got.p && got.from == 27);
+    pp_write8(&w, 1);
+    pp_write8(&w, 27);
     described(&w, "STATE of 1 from 27");
     begin(&w, CHORD_STATE | PP_WIRE_REPLY);
-    chord_write_list(&w, 0, peers, 40, 30);
-    r = body(&w);
-    CU_ASSERT_EQUAL(chord_read_list(&r, &list), PP_OK);
-    CU_ASSERT_TRUE(list.what == 0 && list.page.from == 30 && list.page.n == 10);
+    pp_write8(&w, 0);
+    pp_write_page(&w, peers, 40, 30, NULL, 0);
     described(&w, "STATE reply of 0, 10 peers");
     begin(&w, CHORD_JOIN | PP_WIRE_REPLY);
-    chord_write_list(&w, CHORD_REFERRED, peers, 1, 0);
-    r = body(&w);
-    CU_ASSERT_EQUAL(chord_read_list(&r, &list), PP_OK);
-    CU_ASSERT_EQUAL(list.what, CHORD_REFERRED);
+    pp_write8(&w, CHORD_REFERRED);
+    pp_write_page(&w, peers, 1, 0, NULL, 0);
     described(&w, "JOIN reply verdict 1, 1 peers");
     begin(&w, CHORD_JOIN);
     described(&w, "JOIN");
@@ -99,13 +87,9 @@ static void test_state_and_join(void)
 static void test_the_rest(void)
 {
     struct pp_writer w;
-    struct pp_page s, p;
     begin(&w, CHORD_LEAVE);
     pp_write_page(&w, peers, 12, 0, NULL, 0);
     pp_write_page(&w, peers, 3, 0, NULL, 0);
-    struct pp_reader r = body(&w);
-    CU_ASSERT_EQUAL(chord_read_leave(&r, &s, &p), PP_OK);
-    CU_ASSERT_TRUE(s.n == 12 && p.n == 3);
     described(&w, "LEAVE 12 successors, 3 predecessors");
     begin(&w, CHORD_INTRODUCE);
     pp_write_peer(&w, &peers[0]);

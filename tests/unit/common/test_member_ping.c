@@ -96,6 +96,42 @@ static void test_a_joiner_under_a_known_id(void)
     toy_end(&toy);
 }
 
+static void test_a_list_is_answered(void)
+{
+    static const uint8_t known[] = {110, 120};
+    struct pp_peer asker = peer_number(7);
+    struct pp_writer w;
+    struct pp_header header;
+    struct pp_page page;
+    uint8_t octet;
+    toy_member(&toy, known, 2);
+    pp_writer_begin(&w, PP_WIRE_FIND, 0, 1);
+    toy_hear(&toy, PP_SECOND, &asker, &w);
+    struct pp_reader r = pp_reader(pp_bytes(toy.f.sent[0].octets, toy.f.sent[0].len));
+    CU_ASSERT_EQUAL(pp_read_header(&r, &header), PP_OK);
+    CU_ASSERT_EQUAL(pp_read_list(&r, &octet, &page, 0), PP_OK);
+    CU_ASSERT_TRUE(octet == 1 && page.from == 1 && page.n == 3); /* each stands in both lists */
+    struct pp_id in = peer_number(120).id, out = peer_number(7).id;
+    CU_ASSERT_TRUE(pp_page_has(&page, &in));
+    CU_ASSERT_FALSE(pp_page_has(&page, &out));
+    toy_end(&toy);
+}
+
+static void test_whom_do_you_know(void)
+{
+    static const uint8_t known[] = {1};
+    struct pp_peer whom = peer_number(1), named = peer_number(2);
+    toy_member(&toy, known, 1);
+    pp_member_ask_near(&toy.n->m, PP_SECOND, &whom, &whom.id);
+    CU_ASSERT_EQUAL(toy_kind(&toy, 0), PP_WIRE_FIND);
+    toy_answer(&toy, PP_SECOND, 0, 1, PP_WIRE_ACTIVE, &named, 1);
+    CU_ASSERT_EQUAL(toy_count(&toy, PP_WIRE_PING), 1); /* asked, not believed */
+    CU_ASSERT_PTR_NULL(entry(2));
+    toy_answer(&toy, PP_SECOND, 1, 2, PP_WIRE_ACTIVE, NULL, 0);
+    CU_ASSERT_PTR_NOT_NULL(entry(2));
+    toy_end(&toy);
+}
+
 static void test_clients(void)
 {
     struct pp_peer via = peer_number(7);
@@ -120,4 +156,4 @@ static void test_clients(void)
 
 CHECK_MAIN("member ping", CHECK(test_hearsay_is_asked), CHECK(test_silence_is_suspicion_then_death),
            CHECK(test_an_old_endpoint_proves_nothing), CHECK(test_a_joiner_under_a_known_id),
-           CHECK(test_clients))
+           CHECK(test_a_list_is_answered), CHECK(test_whom_do_you_know), CHECK(test_clients))

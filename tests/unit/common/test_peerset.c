@@ -89,5 +89,51 @@ static void test_time_out_follows_the_round_trips(void)
     CU_ASSERT_EQUAL(pp_entry_rto(&entry), 200 * PP_MS);
 }
 
+static void test_memory(void)
+{
+    struct pp_peerset set = {0};
+    struct pp_order order = {pp_distance_clockwise, {{0}}};
+    for (uint8_t i = 1; i <= 5; i++) {
+        struct pp_peer peer = peer_number(i);
+        pp_peerset_remember(&set, &order, 3, &peer, i * PP_MINUTE);
+        pp_peerset_remember(&set, &order, 3, &peer, 9 * PP_MINUTE); /* known: as it was */
+    }
+    CU_ASSERT_EQUAL(set.n, 3);
+    struct pp_id old = peer_number(3).id, gone = peer_number(2).id;
+    CU_ASSERT_TRUE(pp_peerset_first_is(&set, &old)); /* the stalest gave way */
+    CU_ASSERT_FALSE(pp_peerset_first_is(&set, &gone));
+    pp_peerset_free(&set);
+    CU_ASSERT_FALSE(pp_peerset_first_is(&set, &old));
+}
+
+static void test_nearer_and_digests(void)
+{
+    struct pp_peerset set = {0};
+    struct pp_order order = {pp_distance_clockwise, peer_number(10).id};
+    size_t sure;
+    for (uint8_t i = 20; i <= 60; i = (uint8_t)(i + 10)) {
+        struct pp_entry entry = pp_entry_now(&(struct pp_peer){.udp = 1}, 0);
+        entry.peer = peer_number(i);
+        pp_peerset_insert(&set, &order, 9, &entry);
+    }
+    struct pp_id limit = peer_number(40).id, head = peer_number(20).id, stop = peer_number(60).id;
+    uint64_t all = pp_peerset_digest(&set, 9, NULL, NULL);
+    CU_ASSERT_EQUAL(pp_peerset_nearer(&set, &order, &limit, &sure), 2);
+    CU_ASSERT_EQUAL(sure, 2);
+    CU_ASSERT_NOT_EQUAL(pp_peerset_digest(&set, 9, NULL, &stop), all);
+    CU_ASSERT_EQUAL(pp_peerset_digest(&set, 4, NULL, NULL),
+                    pp_peerset_digest(&set, 9, NULL, &stop));
+    uint64_t first_four = pp_peerset_digest(&set, 4, NULL, NULL);
+    set.at[1].flags = PP_ENTRY_SUSPECT;
+    CU_ASSERT_EQUAL(pp_peerset_nearer(&set, &order, &limit, &sure), 2);
+    CU_ASSERT_EQUAL(sure, 1);
+    CU_ASSERT_NOT_EQUAL(pp_peerset_digest(&set, 9, NULL, NULL), all); /* not passed on */
+    set.at[1].flags = 0;
+    pp_peerset_remove(&set, 0);
+    CU_ASSERT_EQUAL(pp_peerset_digest(&set, 4, &head, NULL), first_four); /* as the next one sees */
+    pp_peerset_free(&set);
+}
+
 CHECK_MAIN("peerset", CHECK(test_sorted_and_capped), CHECK(test_suspects_are_not_passed_on),
-           CHECK(test_ages), CHECK(test_time_out_follows_the_round_trips))
+           CHECK(test_ages), CHECK(test_time_out_follows_the_round_trips), CHECK(test_memory),
+           CHECK(test_nearer_and_digests))

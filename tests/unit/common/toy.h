@@ -101,6 +101,9 @@ static inline void toy_request(struct pp_member *m, pp_ns now, const struct pp_r
     toy_of(m)->knew = m->knew;
     if (header->kind == PP_WIRE_PING) {
         pp_member_pong(m, rx, header, NULL, NULL, 0);
+    } else if (header->kind == PP_WIRE_FIND) {
+        struct pp_peer peers[8];
+        pp_member_list(m, rx, header, 1, peers, pp_tables_peers(m, peers, 8), 1);
     }
 }
 
@@ -128,7 +131,7 @@ static inline bool toy_goodbye(struct pp_member *m, pp_ns now)
     for (size_t i = 0; i < toy_of(m)->up.n; i++) {
         pp_agent_begin(&m->a, &w, TOY_BYE);
         if (toy_of(m)->waits) {
-            pp_member_part(m, now, &toy_of(m)->up.at[i], &w);
+            pp_member_part(m, now, &toy_of(m)->up.at[i].peer, &w);
         } else {
             pp_agent_send(&m->a, &toy_of(m)->up.at[i].peer, &w);
         }
