@@ -12,6 +12,8 @@ static const struct pp_option options[] = {
     {"dimensions", PP_OPT_INT, "4", 2, CAN_D_MAX, PP_SCOPE_NETWORK, "dimensions of the torus"},
     {"uniform", PP_OPT_BOOL, "on", 0, 0, PP_SCOPE_NODE,
      "a joiner is referred to the largest zone nearby"},
+    {"shortcuts", PP_OPT_BOOL, "on", 0, 0, PP_SCOPE_NODE,
+     "referrals name neighbours' neighbours too, which halves the way"},
     {"update", PP_OPT_TIME, "10s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
      "period in which neighbours tell each other their zones"},
 };
@@ -24,7 +26,7 @@ static int open_net(struct pp_net **net, const union pp_value *values,
         return pp_fail(error, PP_NOMEM, "can: out of memory");
     }
     *made = (struct pp_net){host, can_space((unsigned)values[0].number), values[1].flag,
-                            (pp_ns)values[2].number};
+                            values[2].flag, (pp_ns)values[3].number};
     *net = made;
     return PP_OK;
 }

@@ -35,7 +35,7 @@ enum can_kind {
 struct pp_net {
     const struct pp_substrate_host *host;
     struct can_space space;
-    bool uniform;
+    bool uniform, shortcuts;
     pp_ns update;
 };
 
@@ -50,10 +50,11 @@ struct can_neighbour {
     struct can_zones zones;
     struct can_heard *list; /* its neighbours, as it told them */
     uint32_t version, list_version;
+    uint32_t where;  /* its endpoint as it stands in our list, hashed */
     uint32_t stated; /* when it last told its zones, in ticks of 2^24 ns */
     uint16_t n_list;
     uint8_t contradicted; /* it now tells an older version than we hold */
-    bool listed, pulling;
+    bool listed;
 };
 
 /* What a node says of itself. */
@@ -210,7 +211,7 @@ void can_faces_soon(struct pp_substrate_node *n, pp_ns now);
 /* Does `a` come before `b` among the takers of a hole? */
 bool can_taker_before(struct can_zone hole, struct can_zone a, const struct pp_id *a_id,
                       struct can_zone b, const struct pp_id *b_id);
-void can_pull_list(struct pp_substrate_node *n, pp_ns now, struct can_neighbour *who, size_t from);
+void can_pull_list(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, size_t from);
 void can_on_list(struct pp_substrate_node *n, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body);
 

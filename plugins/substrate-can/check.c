@@ -171,6 +171,14 @@ size_t can_check(struct pp_substrate_node *const *nodes, size_t n, const struct 
     for (size_t i = 0; i < n; i++) {
         bad += check_local(nodes[i], sink);
     }
+    for (size_t i = 0; i < n && n > 1; i++) {
+        if (nodes[i]->zones.n > 1) { /* a quiet network has put them together */
+            char id[17];
+            pp_say(sink, "%s: holds %u zones", pp_short_id(&nodes[i]->m.a.self.id, id),
+                   nodes[i]->zones.n);
+            bad++;
+        }
+    }
     if (n > 1 && take_census(nodes, n, &all)) {
         bad += check_tiling(&all, sink);
         for (size_t i = 0; i < n; i++) {

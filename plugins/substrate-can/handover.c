@@ -201,12 +201,7 @@ static bool take(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
     if (can_zones_hold(&n->zones, zone)) {
         return true; /* asked again */
     }
-    for (size_t i = 0; i < n->zones.n; i++) {
-        if (can_nested(n->zones.at[i], zone)) {
-            return false;
-        }
-    }
-    if (can_zones_add(&n->zones, zone) != PP_OK) {
+    if (can_zones_overlap(&n->zones, zone) || can_zones_add(&n->zones, zone) != PP_OK) {
         return false;
     }
     int at = giver ? can_zones_find(&giver->zones, zone) : -1;

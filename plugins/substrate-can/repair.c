@@ -20,16 +20,16 @@ static void on_list(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
     struct can_neighbour *who = can_find(n, &answer->peer->id);
     struct pp_page page;
-    if (answer->code == PP_AGAIN || !who) {
-        return;
-    }
-    who->pulling = false;
-    uint32_t version = answer->code == PP_OK ? pp_read32(&answer->body) : 0;
     if (answer->code != PP_OK) {
         return;
     }
+    uint32_t version = pp_read32(&answer->body);
     pp_read_page(&answer->body, &page, CAN_ZONE_LEN);
     if (!pp_read_done(&answer->body)) {
+        return;
+    }
+    can_hear_page(n, now, &page, &answer->rx->from);
+    if (!who) {
         return;
     }
     size_t had = answer->tag ? who->n_list : 0;
@@ -46,25 +46,24 @@ static void on_list(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     who->list_version = version;
     who->listed = true;
     if (page.more && page.n > 0 && page.from + page.n <= UINT8_MAX) {
-        can_pull_list(n, now, who, (size_t)page.from + page.n);
+        can_pull_list(n, now, &answer->rx->from, (size_t)page.from + page.n);
     }
-    can_hear_page(n, now, &page, &answer->rx->from);
 }
 
-void can_pull_list(struct pp_substrate_node *n, pp_ns now, struct can_neighbour *who, size_t from)
+void can_pull_list(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, size_t from)
 {
     struct pp_writer w;
-    if (who->pulling) {
+    if (pp_rpc_pending(&n->m.a, peer, CAN_LIST)) {
         return;
     }
     pp_agent_begin(&n->m.a, &w, CAN_LIST);
     pp_write8(&w, (uint8_t)from);
-    struct pp_request request = {.to = &who->entry.peer,
-                                 .rto = pp_entry_rto(&who->entry),
+    struct pp_request request = {.to = peer,
+                                 .rto = pp_member_rto(&n->m, &peer->id),
                                  .done = on_list,
                                  .owner = &n->m,
                                  .tag = (uint32_t)from};
-    who->pulling = pp_rpc_send(&n->m.a, now, &request, &w) == PP_OK;
+    pp_rpc_send(&n->m.a, now, &request, &w);
 }
 
 void can_on_list(struct pp_substrate_node *n, const struct pp_rx *rx,
@@ -257,6 +256,13 @@ static void look_over(struct pp_substrate_node *n, pp_ns now)
     if (!can_view_take(n, now, &view)) {
         return;
     }
+    for (size_t i = 0; i < view.n; i++) { /* a dispute that we were only told of */
+        const struct can_claim *claim = &view.at[i];
+        bool ours = can_zones_overlap(&n->zones, claim->zone);
+        if (claim->source >= CAN_ANSWERED && ours) {
+            can_hear(n, now, claim->peer, claim->zone, &n->m.a.self);
+        }
+    }
     for (size_t i = 0; i < n->zones.n; i++) {
         struct looking look = {
             .n = n, .view = &view, .faces = {&n->net->space, n->zones.at[i]}, .now = now};
@@ -309,7 +315,7 @@ void can_tick(struct pp_member *m, pp_ns now)
         look_over(n, now);
     }
     if (m->phase == PP_PHASE_MEMBER && now >= n->defrag_at) {
-        n->defrag_at = now + pp_random_jitter(&m->a.random, n->net->update / 2);
+        n->defrag_at = now + pp_random_jitter(&m->a.random, n->net->update / 4);
         can_defragment(n, now);
     }
 }

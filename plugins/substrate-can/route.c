@@ -8,6 +8,9 @@
 #include <common/find.h>
 #include <stdlib.h>
 
+#define SHORTCUTS 3
+#define GATHERED (CAN_TOUCHING + 1 + SHORTCUTS)
+
 static void rank_near(struct can_near near, const struct pp_id *id, uint8_t out[PP_RANK_LEN])
 {
     memset(out, 0, PP_RANK_LEN);
@@ -72,9 +75,41 @@ static void put(const struct pp_substrate_node *n, const struct pp_peer *peer,
     }
 }
 
-/* Ourselves, when active, and all unsuspected neighbours, nearest first. */
+/* Of our neighbours' neighbours those that are nearer to the key than `best`, the nearest three.
+ * They are hearsay: the asker asks them and goes round whoever is gone. */
+static size_t shortcuts(const struct pp_substrate_node *n, const struct pp_id *key, uint64_t best,
+                        struct candidate out[SHORTCUTS])
+{
+    uint64_t far[SHORTCUTS];
+    size_t count = 0;
+    for (size_t i = 0; i < n->n && n->net->shortcuts && best > 0; i++) {
+        for (size_t j = 0; j < n->at[i].n_list; j++) {
+            const struct can_heard *heard = &n->at[i].list[j];
+            struct can_near near = can_near(&n->net->space, key, heard->zone);
+            size_t at = count;
+            while (at > 0 && near.zone < far[at - 1]) {
+                at--;
+            }
+            bool twice = at > 0 && pp_id_equal(&out[at - 1].peer.id, &heard->peer.id);
+            if (near.zone >= best || at == SHORTCUTS || twice || can_find(n, &heard->peer.id) ||
+                pp_id_equal(&heard->peer.id, &n->m.a.self.id)) {
+                continue;
+            }
+            count += count < SHORTCUTS;
+            memmove(far + at + 1, far + at, (count - 1 - at) * sizeof *far);
+            memmove(out + at + 1, out + at, (count - 1 - at) * sizeof *out);
+            far[at] = near.zone;
+            out[at].peer = heard->peer;
+            rank_near(near, &heard->peer.id, out[at].rank);
+            can_zone_put(out[at].extra, heard->zone);
+        }
+    }
+    return count;
+}
+
+/* Ourselves, when active, all unsuspected neighbours, and shortcuts, nearest first. */
 static size_t gather(const struct pp_substrate_node *n, const struct pp_id *key,
-                     struct candidate out[CAN_TOUCHING + 1])
+                     struct candidate out[GATHERED])
 {
     size_t count = 0;
     if (n->m.a.active) {
@@ -86,15 +121,22 @@ static size_t gather(const struct pp_substrate_node *n, const struct pp_id *key,
         }
     }
     qsort(out, count, sizeof *out, by_rank);
+    if (count > 0) {
+        struct candidate near[SHORTCUTS];
+        size_t more = shortcuts(n, key, pp_get64(out[0].rank), near);
+        memmove(out + more, out, count * sizeof *out);
+        memcpy(out, near, more * sizeof *out);
+        count += more;
+    }
     return count;
 }
 
 void can_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body)
 {
-    struct candidate near[CAN_TOUCHING + 1];
-    struct pp_peer peers[CAN_TOUCHING + 1];
-    uint8_t extra[(CAN_TOUCHING + 1) * CAN_ZONE_LEN];
+    struct candidate near[GATHERED];
+    struct pp_peer peers[GATHERED];
+    uint8_t extra[GATHERED * CAN_ZONE_LEN];
     struct pp_find find;
     struct pp_writer w;
     size_t known = 0;
@@ -117,7 +159,7 @@ void can_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
 
 static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
 {
-    struct candidate near[CAN_TOUCHING + 1];
+    struct candidate near[GATHERED];
     size_t count = gather(can_of(a), &l->key, near);
     for (size_t i = 0; i < count; i++) {
         pp_lookup_seed(a, now, l, &near[i].peer, near[i].extra, false);

@@ -261,14 +261,15 @@ static bool yield_all(struct pp_substrate_node *n, const struct pp_id *id,
 static bool newer(struct can_neighbour *who, const struct can_state *state, bool replied)
 {
     int32_t ahead = (int32_t)(state->version - who->version);
-    if (ahead < 0 && replied && ++who->contradicted >= 2) {
-        who->contradicted = 0;
-        return true;
+    bool same = state->n == who->zones.n;
+    for (size_t i = 0; i < state->n && same; i++) {
+        same = can_zones_find(&who->zones, state->zones[i]) >= 0;
     }
-    if (ahead >= 0) {
+    if (same) {
+        who->version = ahead > 0 ? state->version : who->version;
         who->contradicted = 0;
     }
-    return ahead > 0 || who->zones.n == 0;
+    return !same && (ahead > 0 || (replied && ++who->contradicted >= 2));
 }
 
 static bool touches_us(const struct pp_substrate_node *n, const struct can_zone *zones, size_t k)
@@ -301,7 +302,33 @@ static void place_neighbour(struct pp_substrate_node *n, pp_ns now, const struct
     unsee(n, &peer->id);
     n->list_version++;
     who->version = state->version;
+    who->contradicted = 0;
     who->stated = (uint32_t)(now >> TICK_SHIFT);
+}
+
+/* A neighbour that has moved changes what our list says. */
+static void note_endpoint(struct pp_substrate_node *n, struct can_neighbour *who)
+{
+    static const uint8_t key[16] = {0};
+    const struct pp_peer *peer = &who->entry.peer;
+    uint32_t where = (uint32_t)pp_siphash(key, peer, sizeof *peer);
+    if (who->where != where) {
+        who->where = where;
+        n->list_version++;
+    }
+}
+
+/* All is lost to another: we enter anew through the winner, who belongs to the network that goes
+ * on, and tell of him whoever asks why we have no zone. */
+static void follow(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *winner,
+                   const struct can_state *state)
+{
+    struct pp_peer via = *winner;
+    if (!can_find(n, &via.id)) {
+        remember(n, now, &via);
+    }
+    place_neighbour(n, now, &via, state);
+    pp_member_seek(&n->m, now, &via, 1);
 }
 
 void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
@@ -319,6 +346,7 @@ void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer
     }
     if (who) {
         who->stated = (uint32_t)(now >> TICK_SHIFT);
+        note_endpoint(n, who);
     }
     if (!who || newer(who, state, replied)) {
         bool changed = member && yield_all(n, &peer->id, state);
@@ -329,9 +357,14 @@ void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer
             can_faces_soon(n, now);
         }
     }
+    if (member && m->phase != PP_PHASE_MEMBER) {
+        follow(n, now, peer, state);
+        return;
+    }
     who = can_find(n, &peer->id);
-    if (member && who && (!who->listed || who->list_version != state->list_version)) {
-        can_pull_list(n, now, who, 0);
+    bool lost = member && !replied && state->n == 0; /* to whom? */
+    if (lost || (member && who && (!who->listed || who->list_version != state->list_version))) {
+        can_pull_list(n, now, peer, 0);
     }
 }
 

@@ -254,6 +254,16 @@ bool can_zones_hold(const struct can_zones *zones, struct can_zone zone)
     return false;
 }
 
+bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone)
+{
+    for (size_t i = 0; i < zones->n; i++) {
+        if (can_nested(zone, zones->at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct can_zone can_zones_nearest(const struct can_space *space, const struct can_zones *zones,
                                   const struct pp_id *key)
 {

@@ -72,6 +72,8 @@ int can_zones_find(const struct can_zones *zones, struct can_zone zone);
 bool can_zones_join(struct can_zones *zones);
 /* Is a point or zone within one of them? */
 bool can_zones_hold(const struct can_zones *zones, struct can_zone zone);
+/* Does it overlap one of them? */
+bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone);
 /* The nearest of them to the key; n > 0. */
 struct can_zone can_zones_nearest(const struct can_space *space, const struct can_zones *zones,
                                   const struct pp_id *key);

@@ -1,0 +1,111 @@
+/*
+ * What CAN alone promises: the path lengths of Ratnasamy et al. 2001 (figure 4, random zones, bare
+ * referrals), few hops with the defaults at 10,000 nodes, and a joiner
+ * whose owner dies after ACCEPT.
+ */
+#include "ring.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static struct pp_world *world(const char *const *settings, void *trace_ctx,
+                              void (*trace)(void *, pp_ns, size_t, size_t, struct pp_bytes, bool))
+{
+    const struct pp_substrate *plugin = pp_world_plugin("can");
+    CHECK_FATAL(plugin != NULL);
+    union pp_value *values = pp_world_values(&plugin->plugin, settings);
+    CHECK_FATAL(values != NULL);
+    struct pp_world_options options = {.plugin = plugin,
+                                       .seed = 41,
+                                       .no_memory = true,
+                                       .values = values,
+                                       .trace = trace,
+                                       .trace_ctx = trace_ctx};
+    struct pp_world *w = pp_world_create(&options);
+    free(values);
+    return w;
+}
+
+static double hops(size_t n, size_t asked, const char *const *settings)
+{
+    struct pp_world *w = world(settings, NULL, NULL);
+    for (size_t i = 0; i < n; i++) {
+        pp_world_add(w, PP_MEMBER);
+    }
+    pp_world_arrange(w);
+    double mean = ring_hops(w, asked, 1);
+    pp_world_destroy(w);
+    return mean;
+}
+
+/* Factors of (d/4) N^(1/d) for random zones, recomputed for N 2^8..2^18; within 5 %. */
+static void test_path_factors(void)
+{
+    static const struct {
+        const char *dimensions;
+        double d, low, high;
+    } rows[] = {{"dimensions=2", 2, 0.78, 0.80},
+                {"dimensions=3", 3, 0.79, 0.83},
+                {"dimensions=4", 4, 0.85, 0.85},
+                {"dimensions=5", 5, 0.89, 0.89}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *const settings[] = {rows[i].dimensions, "uniform=off", "shortcuts=off", NULL};
+        double factor = hops(4096, 1000, settings) / (rows[i].d / 4 * pow(4096, 1 / rows[i].d));
+        printf("  d %.0f: factor %.3f\n", rows[i].d, factor);
+        CU_ASSERT_TRUE(factor >= 0.95 * rows[i].low && factor <= 1.05 * rows[i].high);
+    }
+}
+
+static void test_hops_of_ten_thousand(void)
+{
+    double mean = hops(10000, 300, NULL), bound = 0.9 * 4 / 4 * pow(10000, 1.0 / 4);
+    printf("  mean hops %.2f, bound %.2f\n", mean, bound);
+    CU_ASSERT_TRUE(mean > 0 && mean <= bound);
+}
+
+/* Kills the owner as soon as the joiner's ACCEPT has reached it. */
+struct murder {
+    size_t owner;
+    bool accepted;
+};
+
+static void watch(void *ctx, pp_ns at, size_t from, size_t to, struct pp_bytes payload, bool drop)
+{
+    struct murder *m = ctx;
+    (void)at;
+    (void)to;
+    (void)drop;
+    if (payload.len > 0 && payload.data[0] == (19 | 0x80)) { /* the reply to ACCEPT */
+        m->owner = from;
+        m->accepted = true;
+    }
+}
+
+static void test_owner_dies_after_accept(void)
+{
+    for (size_t round = 0; round < 8; round++) {
+        struct murder m = {0, false};
+        struct pp_world *w = world(NULL, &m, watch);
+        ring_join(w, 20 + round, PP_SECOND);
+        pp_world_run(w, PP_MINUTE);
+        m.accepted = false;
+        size_t contact = 3, joiner = pp_world_add(w, PP_MEMBER);
+        pp_world_meet(w, joiner, &contact, 1);
+        pp_ns end = pp_world_now(w) + PP_MINUTE;
+        while (!m.accepted && pp_world_now(w) < end) {
+            pp_world_step(w);
+        }
+        CU_ASSERT_TRUE(m.accepted);
+        pp_world_kill(w, m.owner);
+        pp_world_side(w, joiner, (int)(round % 2)); /* odd rounds: the reply is lost too */
+        pp_world_run(w, PP_SECOND / 5);
+        pp_world_side(w, joiner, 0);
+        CU_ASSERT_TRUE(ring_heals(w, 2 * PP_MINUTE, "the owner died after ACCEPT"));
+        CU_ASSERT_TRUE(pp_world_active(w, joiner));
+        CU_ASSERT_TRUE(ring_exact(w, 50, "the owner died after ACCEPT"));
+        pp_world_destroy(w);
+    }
+}
+
+CHECK_MAIN("can", CHECK(test_path_factors), CHECK(test_hops_of_ten_thousand),
+           CHECK(test_owner_dies_after_accept))
