@@ -164,6 +164,12 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     for (size_t i = 0; i < count; i++) {
         pp_lookup_seed(a, now, l, &near[i].peer, near[i].extra, false);
     }
+    for (size_t i = 0; i < can_of(a)->n_seen && can_of(a)->n == 0; i++) {
+        const struct can_heard *seen = &can_of(a)->seen[i]; /* no neighbours left: anyone */
+        uint8_t extra[CAN_ZONE_LEN];
+        can_zone_put(extra, seen->zone);
+        pp_lookup_seed(a, now, l, &seen->peer, extra, false);
+    }
 }
 
 /* The k closest have answered. Is the ball that they fill tiled by zones that we were told of, the

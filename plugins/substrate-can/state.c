@@ -182,7 +182,7 @@ void can_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint3
     if (!member && !can_find(n, &peer->id)) {
         remember(n, now, peer);
     }
-    if (m->client || member) {
+    if (m->client || (member && n->n > 0)) { /* a passer-by is no neighbour: still alone */
         pp_member_set_state(m, n->n_gaps && member ? PP_DEGRADED : PP_ACTIVE);
     }
 }
@@ -198,12 +198,16 @@ void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
     if (!who) {
         return;
     }
+    bool last = m->phase == PP_PHASE_MEMBER && !m->client && n->n == 1;
+    for (size_t i = 0; i < who->n_list && last; i++) { /* they may be all that is left to us */
+        pp_member_candidate(m, now, &who->list[i].peer, &who->entry.peer, CAN_TAG_PROBE);
+    }
     take_out(n, who);
     if (m->phase == PP_PHASE_MEMBER && !m->client) {
         can_faces_soon(n, now);
-        if (n->n == 0) {
-            pp_member_set_state(m, PP_ALONE);
-        }
+    }
+    if (last) {
+        pp_member_set_state(m, PP_ALONE);
     }
 }
 
