@@ -59,7 +59,7 @@ static uint32_t coordinate(const struct can_space *space, const struct pp_id *id
 {
     uint32_t value = 0;
     for (unsigned bit = j * space->w; bit < (j + 1) * space->w; bit++) {
-        value = value << 1 | ((uint32_t)id->b[bit / 8] >> (7 - bit % 8) & 1u);
+        value = value << 1 | ((unsigned)id->b[bit / 8] >> (7 - bit % 8) & 1u);
     }
     return value;
 }
@@ -69,8 +69,7 @@ struct can_zone can_point(const struct can_space *space, const struct pp_id *id)
     struct can_zone point = {0, CAN_DEPTH_MAX};
     for (unsigned i = 0; i < CAN_DEPTH_MAX; i++) {
         unsigned bit = i % space->d * space->w + i / space->d;
-        uint32_t one = (uint32_t)id->b[bit / 8] >> (7 - bit % 8) & 1u;
-        point.prefix = point.prefix << 1 | one;
+        point.prefix = point.prefix << 1 | ((unsigned)id->b[bit / 8] >> (7 - bit % 8) & 1u);
     }
     return point;
 }
