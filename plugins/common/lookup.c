@@ -96,10 +96,11 @@ static void route_root(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, u
 }
 
 /* Three datagrams may be lost while their peer lives: one whom another has named may be tried once
- * more, at its new endpoint if it is said to have moved. */
-static bool revive(struct pp_lookup_peer *who)
+ * more, at its new endpoint if it is said to have moved. A client does not wait so long: somebody
+ * sits before it, and what it asks for lies on the others too. */
+static bool revive(const struct pp_lookup *l, struct pp_lookup_peer *who)
 {
-    if (who->revived) {
+    if (l->hasty || who->revived) {
         return false;
     }
     who->revived = true;
@@ -123,7 +124,7 @@ static bool second_round(struct pp_lookup *l, unsigned path)
     for (size_t i = 0; i < end; i++) {
         struct pp_lookup_peer *who = &l->at[i], *voucher = pp_lookup_by_serial(l, who->voucher);
         if (who->path == path && who->state == PP_ASK_FAILED && voucher && voucher < l->at + end) {
-            any = revive(who) || any;
+            any = revive(l, who) || any;
         }
     }
     return any;
@@ -297,7 +298,8 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
                                          uint16_t teller, bool vouched)
 {
     struct pp_lookup_peer *from = pp_lookup_by_serial(l, teller);
-    if (!from || (!vouched && agent->ops->refused(agent, now, peer, &from->peer))) {
+    bool believed = vouched && !l->hasty;
+    if (!from || (!believed && agent->ops->refused(agent, now, peer, &from->peer))) {
         return NULL;
     }
     uint16_t before = l->serial, via = from->serial;
@@ -321,7 +323,7 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
         who->told = *peer;
     }
     if (who->vouched && who->state == PP_ASK_FAILED) {
-        revive(who);
+        revive(l, who);
     }
     return who;
 }
@@ -414,7 +416,7 @@ static void on_answer(struct pp_agent *agent, pp_ns now, struct pp_answer *answe
     case PP_TIMEOUT:
         l->timeouts++;
         who->state = PP_ASK_FAILED;
-        if (!who->vouched || !revive(who)) {
+        if (!who->vouched || !revive(l, who)) {
             ask_next(l, who);
             agent->ops->dead(agent, now, answer->peer);
         }
@@ -488,6 +490,7 @@ int pp_lookup_start(struct pp_agent *agent, pp_ns now, const struct pp_lookup_re
     l->token = request->token;
     l->done = request->done;
     l->deadline = now + PP_LOOKUP_TIME;
+    l->hasty = pp_id_is_zero(&agent->self.id);
     l->eager = request->n_seeds > 0;
     append(agent, l);
     for (size_t i = 0; i < request->n_seeds; i++) {

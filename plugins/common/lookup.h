@@ -65,6 +65,7 @@ struct pp_lookup {
     uint8_t k, paths, flags, ended; /* ended: a bit a path */
     uint8_t beyond;                 /* asked though not among the k closest */
     bool routed, finished, answered, eager;
+    bool hasty; /* a client asks */
 };
 
 struct pp_lookup_ops {
