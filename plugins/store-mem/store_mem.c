@@ -3,8 +3,7 @@
  * the simulator, and the template of a store plugin: an ordered map with snapshots, and the
  * descriptor. A map that lies on a disk is all that another store has to bring.
  */
-#include "map.h"
-
+#include <common/store/map.h>
 #include <common/store/rows.h>
 
 #include <stdlib.h>

@@ -32,7 +32,9 @@ static void fill_small_disk(struct store_suite *s, const char *path, uint64_t si
     for (unsigned i = 0; i < n; i++) {
         RULE(s, kit_head_of(s, store, PP_OBJECT, i, &head) == PP_OK, "a full disk stays readable");
     }
-    RULE(s, kit_put(s, store, n, size) == PP_FULL, "FULL again, not worse");
+    err = kit_put(s, store, n, size);
+    RULE(s, err == PP_FULL, "FULL again, not worse (%s after %u of %llu)", pp_error_text(err), n,
+         (unsigned long long)size);
     for (unsigned i = 0; i < n; i++) {
         err = kit_remove_one(s, store, PP_OBJECT, i, false);
         RULE(s, err == PP_OK, "removals work on a full disk (%s at %u of %u)", pp_error_text(err),

@@ -196,6 +196,23 @@ int rows_discard(struct pp_batch *b, uint64_t serial)
     return rows_never_full(unset_records(b, serial, body->is.size));
 }
 
+/* Where rows lie grouped: from the serial's records to the name's. */
+static int move_to_name(struct pp_batch *b, const struct pp_name *name, uint64_t serial,
+                        uint64_t size)
+{
+    struct pp_store *s = b->view.store;
+    int err = PP_OK;
+    for (uint64_t n = 0; !err && s->map->grouped && n * s->map->value_max < size; n++) {
+        struct rows_key from = rows_key_record(serial, (uint32_t)n);
+        struct rows_key to = rows_key_body(s, name, serial, (uint32_t)n);
+        struct pp_bytes record;
+        err = rows_get(&b->view, &from, &record);
+        err = err ? rows_doom(b, err) : rows_set(b, &to, record);
+        err = err ? err : rows_unset(b, &from);
+    }
+    return err;
+}
+
 int rows_body_name(struct pp_batch *b, uint64_t serial, const struct pp_name *name,
                    struct rows_head *head)
 {
@@ -209,7 +226,7 @@ int rows_body_name(struct pp_batch *b, uint64_t serial, const struct pp_name *na
     }
     body->is.named = true;
     if (!body->is.large) {
-        return PP_OK;
+        return move_to_name(b, name, serial, body->is.size);
     }
     struct rows_key key = rows_key_number('L', serial);
     head->large = true;
@@ -218,10 +235,16 @@ int rows_body_name(struct pp_batch *b, uint64_t serial, const struct pp_name *na
     return rows_set(b, &key, pp_bytes(name->b, sizeof name->b));
 }
 
-int rows_body_remove(struct pp_batch *b, const struct rows_head *head)
+int rows_body_remove(struct pp_batch *b, const struct pp_name *name, const struct rows_head *head)
 {
+    struct pp_store *s = b->view.store;
     if (!head->large) {
-        return unset_records(b, head->h.serial, head->h.size);
+        int err = PP_OK;
+        for (uint64_t n = 0; !err && n * s->map->value_max < head->h.size; n++) {
+            struct rows_key at = rows_key_body(s, name, head->h.serial, (uint32_t)n);
+            err = rows_unset(b, &at);
+        }
+        return err;
     }
     struct rows_key key = rows_key_number('L', head->h.serial);
     b->meta.large -= head->h.size;

@@ -21,9 +21,10 @@ static struct rows_key digest_key(const struct pp_name *name, const uint8_t dige
     return key;
 }
 
-static struct rows_key octets_key(uint64_t seq)
+static struct rows_key octets_key(const struct pp_store *s, const struct pp_name *name,
+                                  uint64_t seq)
 {
-    struct rows_key key = rows_key_number('Z', seq);
+    struct rows_key key = rows_key_octets(s, name, seq);
     rows_key_add(&key, "\0", 2);
     return key;
 }
@@ -52,7 +53,7 @@ int rows_entries(struct pp_view *v, const struct pp_name *name, uint64_t after, 
     uint64_t seq = after;
     int err = PP_OK;
     while (!err && seq < UINT64_MAX && (err = next_line(v, name, seq + 1, &seq, &line)) == PP_OK) {
-        struct rows_key key = octets_key(seq);
+        struct rows_key key = octets_key(v->store, name, seq);
         struct pp_entry entry = {.seq = seq, .queue = line.queue, .expires = line.expires};
         memcpy(entry.digest, line.digest, sizeof entry.digest);
         err = rows_long_get(v, &key, &entry.bytes);
@@ -71,7 +72,7 @@ static int append_rows(struct pp_batch *b, const struct pp_name *name, struct ro
 {
     struct rows_entry line = {entry->queue, {0}, entry->expires, (uint32_t)entry->bytes.len};
     struct rows_key line_at = line_key(name, seq), digest_at = digest_key(name, entry->digest);
-    struct rows_key octets_at = octets_key(seq);
+    struct rows_key octets_at = octets_key(b->view.store, name, seq);
     uint8_t row[ROWS_ENTRY_LEN], number[8];
     memcpy(line.digest, entry->digest, sizeof line.digest);
     rows_entry_encode(row, &line);
@@ -144,7 +145,7 @@ static int drop_line(struct pp_batch *b, const struct pp_name *name, struct rows
                      uint64_t seq, const struct rows_entry *line)
 {
     struct rows_key line_at = line_key(name, seq), digest_at = digest_key(name, line->digest);
-    struct rows_key octets_at = octets_key(seq);
+    struct rows_key octets_at = octets_key(b->view.store, name, seq);
     head->h.size -= line->size;
     head->h.entries[line->queue]--;
     head->h.octets[line->queue] -= line->size;

@@ -83,6 +83,29 @@ struct rows_key rows_key_record(uint64_t serial, uint32_t n)
     return k;
 }
 
+struct rows_key rows_key_body(const struct pp_store *s, const struct pp_name *name, uint64_t serial,
+                              uint32_t n)
+{
+    if (!s->map->grouped) {
+        return rows_key_record(serial, n);
+    }
+    struct rows_key k = rows_key_name('O', name);
+    uint8_t b[4];
+    pp_put32(b, n);
+    rows_key_add(&k, b, sizeof b);
+    return k;
+}
+
+struct rows_key rows_key_octets(const struct pp_store *s, const struct pp_name *name, uint64_t seq)
+{
+    if (!s->map->grouped) {
+        return rows_key_number('Z', seq);
+    }
+    struct rows_key k = rows_key_name('Z', name);
+    rows_key_u64(&k, seq);
+    return k;
+}
+
 static void add32(struct pp_buf *out, uint32_t v)
 {
     uint8_t b[4];

@@ -8,6 +8,8 @@
  *   N name D digest               sequence of the inbox entry with that digest
  *   N name H kind                 a head, or a tombstone
  *   N name I seq                  an inbox entry without its octets
+ *   N name O n                    the n-th record of a named body, where rows lie grouped
+ *   N name Z seq chunk            octets of an inbox entry, where rows lie grouped
  *   P serial n                    the n-th record of a body in rows
  *   S stamp serial kind name      access index of heads; directly before ..
  *   T expires 0 kind name         .. the index of tombstones
@@ -52,6 +54,11 @@ struct rows_key rows_key_number(char type, uint64_t number);
 struct rows_key rows_key_index(char type, uint64_t when, uint64_t serial, enum pp_kind kind,
                                const struct pp_name *name);
 struct rows_key rows_key_record(uint64_t serial, uint32_t n);
+/* The n-th record of the body that `name` names. */
+struct rows_key rows_key_body(const struct pp_store *s, const struct pp_name *name, uint64_t serial,
+                              uint32_t n);
+/* Of an inbox entry's octets, without the chunk. */
+struct rows_key rows_key_octets(const struct pp_store *s, const struct pp_name *name, uint64_t seq);
 
 /* A head as it lies in its row. */
 struct rows_head {
@@ -116,7 +123,7 @@ static inline int rows_never_full(int err)
 
 /* Bodies: bodies.c. */
 /* Takes away the named body of a head. */
-int rows_body_remove(struct pp_batch *b, const struct rows_head *head);
+int rows_body_remove(struct pp_batch *b, const struct pp_name *name, const struct rows_head *head);
 int rows_body_name(struct pp_batch *b, uint64_t serial, const struct pp_name *name,
                    struct rows_head *head);  /* checks size; ! PP_INVALID */
 int rows_bodies_prepare(struct pp_batch *b); /* before commit: notes, syncs */

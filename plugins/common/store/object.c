@@ -86,7 +86,7 @@ static int remove_object(struct pp_batch *b, const struct pp_name *name,
 {
     struct rows_key key = rows_key_head(PP_OBJECT, name);
     struct rows_key index = rows_key_index('S', head->h.stamp, head->h.serial, PP_OBJECT, name);
-    int err = rows_body_remove(b, head);
+    int err = rows_body_remove(b, name, head);
     err = err ? err : remove_members(b, name);
     err = err ? err : rows_unset(b, &index);
     if (!err) {

@@ -211,12 +211,13 @@ int rows_head(struct pp_view *v, enum pp_kind kind, const struct pp_name *name,
 }
 
 /* Records of a body in rows from an offset: up to PP_SPANS_MAX of them, up to PP_PIECE_MAX. */
-static int read_records(struct pp_view *v, const struct pp_head *h, uint64_t offset,
-                        struct pp_spans *spans)
+static int read_records(struct pp_view *v, const struct pp_name *name, const struct pp_head *h,
+                        uint64_t offset, struct pp_spans *spans)
 {
     size_t max = v->store->map->value_max, room = PP_PIECE_MAX;
     while (offset < h->size && spans->n < PP_SPANS_MAX && room > 0) {
-        struct rows_key key = rows_key_record(h->serial, (uint32_t)(offset / max));
+        uint32_t n = (uint32_t)(offset / max);
+        struct rows_key key = rows_key_body(v->store, name, h->serial, n);
         struct pp_bytes record;
         uint64_t skip = offset % max, left = h->size - offset;
         int err = rows_get(v, &key, &record);
@@ -259,7 +260,7 @@ int rows_read(struct pp_view *v, const struct pp_name *name, uint64_t serial, ui
     if (head.large && offset < head.h.size) {
         return rows_file_read(v, serial, offset, head.h.size, spans);
     }
-    return read_records(v, &head.h, offset, spans);
+    return read_records(v, name, &head.h, offset, spans);
 }
 
 int rows_member(struct pp_view *v, const struct pp_name *name, const uint8_t keyid[32],

@@ -38,7 +38,8 @@ static bool body_is_whole(struct pp_view *v, const struct pp_name *name,
         return file_is_whole(v, name, head);
     }
     for (uint64_t at = 0; at < head->h.size; at += max) {
-        struct rows_key key = rows_key_record(head->h.serial, (uint32_t)(at / max));
+        uint32_t n = (uint32_t)(at / max);
+        struct rows_key key = rows_key_body(v->store, name, head->h.serial, n);
         uint64_t len = head->h.size - at < max ? head->h.size - at : max;
         struct pp_bytes record;
         if (rows_get(v, &key, &record) != PP_OK || record.len != len) {
@@ -67,7 +68,7 @@ static int unset_line(struct pp_batch *b, const struct pp_name *name, const stru
         err = rows_unset(b, &digest);
     }
     if (!err && key->len == ROWS_OF_NAME + 8) {
-        err = unset_under(b, rows_key_number('Z', pp_get64(key->b + ROWS_OF_NAME)));
+        err = unset_under(b, rows_key_octets(b->view.store, name, pp_get64(key->b + ROWS_OF_NAME)));
     }
     return err ? err : rows_unset(b, key);
 }
@@ -85,7 +86,8 @@ static int mend_inbox(struct pp_batch *b, const struct pp_name *name, struct row
     memset(head->h.octets, 0, sizeof head->h.octets);
     while ((err = rows_next(&b->view, &from, ROWS_OF_NAME, &key, &value)) == PP_OK) {
         bool good = key.len == ROWS_OF_NAME + 8;
-        struct rows_key at = rows_key_number('Z', good ? pp_get64(key.b + ROWS_OF_NAME) : 0);
+        uint64_t seq = good ? pp_get64(key.b + ROWS_OF_NAME) : 0;
+        struct rows_key at = rows_key_octets(b->view.store, name, seq);
         rows_key_add(&at, "\0", 2);
         if (rows_entry_decode(&line, value) != PP_OK ||
             rows_long_get(&b->view, &at, &octets) != PP_OK || octets.len != line.size) {
@@ -146,6 +148,7 @@ static int lose(struct pp_batch *b, enum pp_kind kind, const struct pp_name *nam
         err = err ? err : rows_unset(b, &file);
         err = err ? err : unset_under(b, rows_key_name('C', name));
         err = err ? err : unset_under(b, rows_key_number('P', head->h.serial));
+        err = err || !b->view.store->map->grouped ? err : unset_under(b, rows_key_name('O', name));
     }
     return err;
 }

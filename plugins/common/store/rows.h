@@ -18,6 +18,10 @@
 struct rows_map {
     size_t value_max;    /* octets of the longest value; at least 2,048 */
     uint64_t inline_max; /* octets of a body kept in rows; longer ones go to files */
+    /* Rows lie together by name: a named body's records and an entry's octets carry the name in
+     * their key, and a `seek` need not leave the key's type, nor (but for H, B and the indexes)
+     * its name. */
+    bool grouped;
     int (*begin)(void *env, bool write, void **txn);
     void (*end)(void *txn); /* ends a snapshot, undoes a write transaction */
     /* Durable at 0; over either way. adding: it may not touch the reserve that keeps removals

@@ -77,7 +77,8 @@ static void verify_object(struct verifier *f, const struct pp_name *name,
         return;
     }
     for (uint64_t at = 0; at < head->h.size; at += max) {
-        struct rows_key key = rows_key_record(head->h.serial, (uint32_t)(at / max));
+        uint32_t n = (uint32_t)(at / max);
+        struct rows_key key = rows_key_body(f->v->store, name, head->h.serial, n);
         uint64_t len = head->h.size - at < max ? head->h.size - at : max;
         struct pp_bytes record;
         if (rows_get(f->v, &key, &record) != PP_OK || record.len != len) {

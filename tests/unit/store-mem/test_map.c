@@ -1,6 +1,6 @@
 /* The persistent map: order, versions that stay, accounts. */
 #include <check.h>
-#include <map.h>
+#include <common/store/map.h>
 #include <peerpost/error.h>
 
 #include <stdio.h>

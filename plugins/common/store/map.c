@@ -13,6 +13,7 @@ struct row {
     uint32_t key_len;
     size_t value_len;
     uint64_t priority;
+    bool gone;
     uint8_t octets[]; /* key, then value */
 };
 
@@ -72,6 +73,7 @@ static struct row *row_create(struct pp_bytes key, struct pp_bytes value)
         r->key_len = (uint32_t)key.len;
         r->value_len = value.len;
         r->priority = priority_of(key);
+        r->gone = false;
         memcpy(r->octets, key.data, key.len);
         if (value.len > 0) {
             memcpy(r->octets + key.len, value.data, value.len);
@@ -218,10 +220,18 @@ static const struct node *exact(const struct map *m, struct pp_bytes key)
     return n && pp_bytes_equal(map_key(n), key) ? n : NULL;
 }
 
-int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value)
+bool map_gone(const struct node *n)
+{
+    return n->row->gone;
+}
+
+static int put_row(struct map *m, struct pp_bytes key, struct pp_bytes value, bool gone)
 {
     const struct node *old = exact(m, key);
     struct row *row = row_create(key, value);
+    if (row) {
+        row->gone = gone;
+    }
     struct node *root = row ? insert(m->root, row) : NULL;
     if (root) {
         m->used += cost(row) - (old ? cost(old->row) : 0);
@@ -232,6 +242,16 @@ int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value)
         row_release(row);
     }
     return root ? PP_OK : PP_NOMEM;
+}
+
+int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value)
+{
+    return put_row(m, key, value, false);
+}
+
+int map_mark_gone(struct map *m, struct pp_bytes key)
+{
+    return put_row(m, key, pp_bytes(NULL, 0), true);
 }
 
 int map_del(struct map *m, struct pp_bytes key)

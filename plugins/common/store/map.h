@@ -3,8 +3,8 @@
  * path to the row (Driscoll et al. 1989). A snapshot is a root with one reference more. Knows
  * nothing of what the octets mean.
  */
-#ifndef STORE_MEM_MAP_H
-#define STORE_MEM_MAP_H
+#ifndef PP_STORE_MAP_H
+#define PP_STORE_MAP_H
 
 #include <peerpost/bytes.h>
 
@@ -23,8 +23,11 @@ void map_release(struct map *m);
 const struct node *map_at(const struct map *m, struct pp_bytes key);
 struct pp_bytes map_key(const struct node *n);
 struct pp_bytes map_value(const struct node *n);
+bool map_gone(const struct node *n); /* is it a mark of map_mark_gone? */
 /* ! PP_NOMEM: the map is as before */
 int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value);
+/* Puts a row that says: not here, whatever a map below this one holds. ! PP_NOMEM */
+int map_mark_gone(struct map *m, struct pp_bytes key);
 /* ! PP_NOT_FOUND, PP_NOMEM: the map is as before */
 int map_del(struct map *m, struct pp_bytes key);
 

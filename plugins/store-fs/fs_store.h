@@ -1,0 +1,232 @@
+/*
+ * The flat-file store's parts. On disk, below PATH:
+ *
+ *   state               where the log begins, counters, the index's runs (state.c)
+ *   log/N               slots of the log: zeros written once, used over and over (log.c, replay.c)
+ *   objects/ab/HEX      an object or a tombstone: text, then the body's octets (group.c, text.c)
+ *   inboxes/ab/HEX      an inbox with its notifications, text
+ *   bodies/SERIAL       bodies over FS_INLINE octets (common/store/files.c)
+ *   index/N.run         the access index: sorted runs (index.c, merge.c)
+ *   quarantine/         files that a repair found unreadable
+ *
+ * A commit writes one record to the log and syncs it; its rows then lie in a table in memory. A
+ * table that has grown is frozen and a thread fills it into the files (fill.c), syncs them, notes
+ * that in `state`, and only then is its part of the log free again. A file is replaced only when no
+ * view is left that began before its table was frozen: the others see the table's rows first.
+ */
+#ifndef STORE_FS_STORE_H
+#define STORE_FS_STORE_H
+
+#include <common/store/layout.h>
+#include <common/store/map.h>
+
+#define FS_FORMAT 1u
+#define FS_INLINE (64u * 1024)
+#define FS_SLOTS 256
+#define FS_RUNS 24
+#define FS_LINE 48     /* octets of an index line */
+#define FS_LINE_KEY 42 /* of its key */
+
+/* Rows not yet in files. */
+struct fs_table {
+    struct map map;
+    uint64_t octets; /* of their log records */
+    uint64_t debt;   /* octets of disk that filling may take, at most */
+};
+
+/* One slot of the log: a file of a fixed size. */
+struct fs_slot {
+    int fd;
+    uint64_t size, used;
+    uint64_t segment; /* 0: free */
+};
+
+struct fs_run {
+    atomic_uint refs;
+    uint64_t number;
+    const uint8_t *map; /* the whole file */
+    size_t len;
+    const uint8_t *lines;
+    size_t n;
+};
+
+/* The runs of a moment, oldest first. */
+struct fs_runs {
+    atomic_uint refs;
+    size_t n;
+    struct fs_run *run[FS_RUNS];
+};
+
+struct fs_held;
+
+/* One row of a file; key and value lie in the group's memory. */
+struct fs_row {
+    struct pp_bytes key, value;
+};
+
+/* The rows of one file. */
+struct fs_group {
+    struct fs_group *next;
+    enum pp_kind kind;
+    struct pp_name name;
+    bool there; /* a file */
+    struct fs_row *row;
+    size_t n, cap;
+    struct pp_buf memory; /* the file */
+    struct fs_held *held; /* decoded parts */
+};
+
+/* What `state` says. */
+struct fs_state {
+    uint64_t segment; /* the log is to be replayed from here */
+    uint64_t batch;   /* the last batch that is in files */
+    uint64_t used;
+    uint8_t meta[ROWS_META_LEN];
+    bool has_meta;
+    uint64_t run[FS_RUNS];
+    size_t runs;
+};
+
+struct fs_txn;
+
+struct fs_store {
+    struct pp_store store;
+    int path; /* the folder, locked */
+    int log, index;
+    uint64_t log_max, log_min; /* octets of a slot; the option is the greater */
+    /* The writer's. */
+    struct fs_slot slot[FS_SLOTS];
+    size_t slots;
+    struct fs_slot *current;
+    uint64_t segment, batch; /* the last ones written */
+    struct map loose;        /* pieces not yet put: not in the log */
+    /* Under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct fs_table active, frozen;
+    bool filling;            /* frozen holds a table */
+    uint64_t frozen_segment; /* the last of the frozen table */
+    uint64_t frozen_batch, frozen_used;
+    uint64_t freed; /* segments up to here are in files */
+    uint64_t freezes;
+    bool stuck;   /* the disk is too full to go on */
+    bool waiting; /* for views that began before the freeze */
+    bool closing, started;
+    struct fs_runs *runs;
+    struct fs_state state;
+    uint64_t used, loose_used;
+    struct fs_txn *snapshots;
+    pthread_t thread;
+};
+
+/* A snapshot, or the write transaction with its changes on top. */
+struct fs_txn {
+    struct fs_store *s;
+    bool write;
+    struct map changes, loose, active, frozen;
+    struct fs_runs *runs;
+    uint8_t meta[ROWS_META_LEN];
+    bool has_meta;
+    uint64_t used;
+    uint64_t debt;
+    uint64_t freezes; /* how many there were when it began */
+    struct fs_group *groups;
+    struct pp_name *listed; /* of a walk over the heads */
+    size_t n_listed;
+    enum pp_kind listed_kind;
+    struct fs_txn *prev, *next;
+};
+
+extern const struct rows_map fs_map;
+
+/* Errno as ours. */
+int fs_code(int error);
+
+/* folder.c: the folders, opened and locked. ! PP_BUSY, PP_NOT_FOUND, PP_FORMAT, PP_BROKEN */
+int fs_folder_open(struct fs_store *s, const char *path, struct pp_error *error);
+void fs_folder_close(struct fs_store *s);
+int fs_folder_create(const char *path, uint64_t slot, const uint8_t epoch[16],
+                     struct pp_error *error);
+/* All of the file system that holds the store. ! PP_BROKEN */
+int fs_sync_all(struct fs_store *s);
+/* Names of all files of a kind, sorted; the caller frees. */
+int fs_folder_list(struct fs_store *s, enum pp_kind kind, struct pp_name **names, size_t *n);
+
+/* state.c */
+int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error);
+/* Durable at 0. ! PP_FULL, PP_BROKEN */
+int fs_state_write(int folder, const uint8_t epoch[16], const struct fs_state *state);
+
+/* log.c: all by the writer. */
+int fs_log_open(struct fs_store *s);
+void fs_log_close(struct fs_store *s);
+int fs_slot_create(int folder, size_t number, uint64_t size, int *fd); /* ! PP_FULL, PP_BROKEN */
+/* A place for a record of so many octets; may wait for the filler. ! PP_FULL, PP_BROKEN */
+int fs_log_room(struct fs_store *s, uint64_t octets, uint64_t debt, bool adding);
+/* One record, durable at 0. ! PP_BROKEN */
+int fs_log_append(struct fs_store *s, struct pp_buf *record, uint64_t used);
+#define FS_RECORD_HEAD 48
+void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, bool gone);
+
+/* replay.c */
+int fs_replay(struct fs_store *s, const char *path, struct pp_error *error);
+
+/* group.c, text.c */
+int fs_group_load(struct fs_store *s, enum pp_kind kind, const struct pp_name *name,
+                  struct fs_group **out); /* ! PP_BROKEN, PP_NOMEM */
+void fs_group_free(struct fs_group *g);
+const struct fs_row *fs_group_find(const struct fs_group *g,
+                                   struct pp_bytes from); /* at or after */
+int fs_group_add(struct fs_group *g, struct pp_bytes key, struct pp_bytes value);
+void *fs_group_hold(struct fs_group *g, size_t len);
+void fs_group_sort(struct fs_group *g);
+void fs_group_path(char out[80], enum pp_kind kind, const struct pp_name *name);
+/* Writes a file anew: in place when there is none, else aside (".new", to be renamed). */
+int fs_group_write(struct fs_store *s, const struct fs_group *g, bool aside);
+int fs_text_write(struct pp_buf *out, const struct fs_group *g);
+int fs_text_read(struct fs_group *g); /* of g->memory. ! PP_BROKEN, PP_NOMEM */
+
+/* index.c, merge.c */
+bool fs_is_index(struct pp_bytes key); /* S, T or L */
+void fs_line(uint8_t line[FS_LINE], struct pp_bytes key, struct pp_bytes value, bool gone);
+int fs_line_compare(const uint8_t *a, const uint8_t *b);
+int fs_run_open(struct fs_store *s, uint64_t number, struct fs_run **run);
+void fs_run_release(struct fs_run *run);
+struct fs_runs *fs_runs_share(struct fs_runs *runs);
+void fs_runs_release(struct fs_runs *runs);
+/* The first line at or after `from` that stands; NULL at the end. */
+const uint8_t *fs_runs_seek(const struct fs_runs *runs, struct pp_bytes from);
+/* A table's index rows as the newest run, merged with its younger elders. */
+int fs_runs_add(struct fs_store *s, const struct fs_runs *old, const struct map *table,
+                struct fs_runs **out);
+
+/* txn.c */
+const struct node *fs_map_find(const struct map *m, struct pp_bytes key);
+int fs_get(void *txn, struct pp_bytes key, struct pp_bytes *value);
+int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
+                 struct fs_group **out);
+/* Freezes the active table when it has at least so many octets and none is being filled. The
+ * writer's, like all that changes the active table. */
+void fs_freeze(struct fs_store *s, uint64_t least);
+/* Octets from which on a table is frozen: a part of the log, so that the writer need not wait. */
+uint64_t fs_freeze_size(const struct fs_store *s);
+/* Applies one row of a log record. ! PP_NOMEM */
+int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, bool gone);
+
+/* seek.c */
+int fs_seek(void *txn, struct pp_bytes from, struct pp_bytes *key, struct pp_bytes *value);
+/* The file that holds a row; false: none does. */
+bool fs_key_group(struct pp_bytes key, enum pp_kind *kind, struct pp_name *name);
+
+/* check.c: every file; returns the faults found. A repair moves damaged ones to quarantine/. */
+int fs_files_verify(struct fs_store *s, bool repair, const struct pp_sink *sink);
+
+/* fill.c */
+/* Opens the runs that `state` names, unlinks others. */
+int fs_runs_open(struct fs_store *s);
+int fs_fill_start(struct fs_store *s);
+void fs_fill_stop(struct fs_store *s);
+/* Fills all there is and waits for it; false when a view stands in the way, or a full disk. */
+bool fs_fill_all(struct fs_store *s);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * The log: slots of zeros written once and used over and over, so that a commit's one fdatasync
+ * carries no metadata. A slot in use is a segment, and its number stands in each record, so what an
+ * earlier use left is no record. One slot is kept for removals, which must pass when all is full.
+ */
+#include "fs_store.h"
+
+#include <peerpost/crash.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define MAGIC 0x50504c31u /* PPL1 */
+#define BACKLOG 4         /* log_max that may wait to be filled */
+
+static int write_zeros(int fd, uint64_t size)
+{
+    static const uint8_t zeros[64 * 1024];
+    for (uint64_t at = 0; at < size;) {
+        size_t len = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
+        ssize_t n = pwrite(fd, zeros, len, (off_t)at);
+        if (n < 0 && errno != EINTR) {
+            return fs_code(errno);
+        }
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    return PP_OK;
+}
+
+int fs_slot_create(int folder, size_t number, uint64_t size, int *fd)
+{
+    char name[24];
+    bool sync = !pp_mutant("store-nosync");
+    snprintf(name, sizeof name, "%zu", number);
+    *fd = openat(folder, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err = *fd < 0 ? fs_code(errno) : write_zeros(*fd, size);
+    if (!err && sync && (fsync(*fd) < 0 || fsync(folder) < 0)) {
+        err = fs_code(errno);
+    }
+    if (err && *fd >= 0) {
+        close(*fd);
+        unlinkat(folder, name, 0);
+    }
+    pp_crash("store-grow");
+    return err;
+}
+
+int fs_log_open(struct fs_store *s)
+{
+    for (s->slots = 0; s->slots < FS_SLOTS; s->slots++) {
+        struct fs_slot *slot = &s->slot[s->slots];
+        struct stat st;
+        char name[24];
+        snprintf(name, sizeof name, "%zu", s->slots);
+        int fd = openat(s->log, name, O_RDWR | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT) {
+            return PP_OK;
+        }
+        if (fd < 0 || fstat(fd, &st) < 0) {
+            if (fd >= 0) {
+                close(fd);
+            }
+            return PP_BROKEN;
+        }
+        *slot = (struct fs_slot){.fd = fd, .size = (uint64_t)st.st_size};
+    }
+    return PP_OK;
+}
+
+void fs_log_close(struct fs_store *s)
+{
+    while (s->slots > 0) {
+        close(s->slot[--s->slots].fd);
+    }
+}
+
+static uint64_t log_size(const struct fs_store *s)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < s->slots; i++) {
+        all += s->slot[i].size;
+    }
+    return all;
+}
+
+uint64_t fs_freeze_size(const struct fs_store *s)
+{
+    uint64_t size = log_size(s) / 4;
+    return size < s->log_min ? s->log_min : size > s->log_max ? s->log_max : size;
+}
+
+static int add_slot(struct fs_store *s, uint64_t octets, struct fs_slot **out)
+{
+    uint64_t size = log_size(s) / 2;
+    size = size < s->log_min ? s->log_min : size > s->log_max ? s->log_max : size;
+    uint64_t least = octets > s->log_min ? octets : s->log_min;
+    int fd, err = s->slots == FS_SLOTS
+                      ? PP_FULL
+                      : fs_slot_create(s->log, s->slots, size > least ? size : least, &fd);
+    if (err == PP_FULL && s->slots < FS_SLOTS && size > least) {
+        err = fs_slot_create(s->log, s->slots, least, &fd);
+    }
+    if (err) {
+        return err;
+    }
+    *out = &s->slot[s->slots++];
+    **out = (struct fs_slot){.fd = fd, .size = size > least ? size : least};
+    struct stat st;
+    if (fstat(fd, &st) == 0) {
+        (*out)->size = (uint64_t)st.st_size;
+    }
+    return PP_OK;
+}
+
+/* A slot in which so many octets have room becomes the current one. */
+static int find_slot(struct fs_store *s, uint64_t octets, bool adding)
+{
+    struct fs_slot *best = NULL;
+    size_t free_slots = 0;
+    pthread_mutex_lock(&s->lock);
+    uint64_t freed = s->freed;
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < s->slots; i++) {
+        struct fs_slot *slot = &s->slot[i];
+        slot->segment = slot->segment <= freed ? 0 : slot->segment;
+        free_slots += slot->segment == 0;
+        if (slot->segment == 0 && slot->size >= octets && (!best || slot->size < best->size)) {
+            best = slot;
+        }
+    }
+    if (!best || (adding && free_slots < 2)) {
+        int err = add_slot(s, octets, &best);
+        if (err) {
+            return err == PP_NOMEM ? PP_FULL : err;
+        }
+    }
+    best->segment = ++s->segment;
+    best->used = 0;
+    s->current = best;
+    return PP_OK;
+}
+
+static bool disk_has(struct fs_store *s, uint64_t octets)
+{
+    struct statvfs v;
+    pthread_mutex_lock(&s->lock);
+    octets += s->active.debt + s->frozen.debt;
+    for (size_t i = 0; i < s->runs->n; i++) { /* runs are merged into a new one */
+        octets += s->runs->run[i]->len;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return fstatvfs(s->path, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize > octets + s->log_min ||
+           pp_mutant("store-no-room");
+}
+
+/* Keeps the writer from running away from the filler. */
+static void await_filler(struct fs_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->filling && !s->stuck && !s->waiting && !atomic_load(&s->store.broken) &&
+           s->active.octets + s->frozen.octets > BACKLOG * s->log_max) {
+        pthread_cond_wait(&s->changed, &s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+int fs_log_room(struct fs_store *s, uint64_t octets, uint64_t debt, bool adding)
+{
+    int err = PP_FULL;
+    await_filler(s);
+    for (int tries = 0; err == PP_FULL && tries < 2; tries++) {
+        if (tries > 0 && !fs_fill_all(s)) {
+            return PP_FULL;
+        }
+        if (atomic_load(&s->store.broken)) {
+            return PP_BROKEN;
+        }
+        if (adding && !disk_has(s, debt)) {
+            continue;
+        }
+        bool fits = s->current && s->current->size - s->current->used >= octets;
+        err = fits ? PP_OK : find_slot(s, octets, adding);
+    }
+    return err;
+}
+
+void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, bool gone)
+{
+    uint8_t head[6];
+    pp_put16(head, (uint16_t)key.len);
+    pp_put32(head + 2, gone ? UINT32_MAX : (uint32_t)value.len);
+    pp_buf_add(record, head, sizeof head);
+    pp_buf_add(record, key.data, key.len);
+    pp_buf_add(record, value.data, value.len);
+}
+
+static int write_record(const struct fs_slot *slot, const struct pp_buf *record)
+{
+    for (size_t at = 0; at < record->len;) {
+        ssize_t n = pwrite(slot->fd, record->data + at, record->len - at, (off_t)(slot->used + at));
+        if (n < 0 && errno != EINTR) {
+            return PP_BROKEN;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    pp_crash("store-log-written");
+    return !pp_mutant("store-nosync") && fdatasync(slot->fd) < 0 ? PP_BROKEN : PP_OK;
+}
+
+/* Head: magic, check of all behind it, octets of the rows, zero, segment, batch, used, octets of
+ * the whole record. */
+int fs_log_append(struct fs_store *s, struct pp_buf *record, uint64_t used)
+{
+    struct fs_slot *slot = s->current;
+    uint8_t *head = record->data;
+    size_t rows = record->len - FS_RECORD_HEAD;
+    while (record->len % 8) {
+        pp_buf_add(record, "", 1);
+        head = record->data;
+    }
+    if (record->failed) {
+        return PP_NOMEM;
+    }
+    memset(head, 0, FS_RECORD_HEAD);
+    pp_put32(head, MAGIC);
+    pp_put32(head + 8, (uint32_t)rows);
+    pp_put64(head + 16, slot->segment);
+    pp_put64(head + 24, s->batch + 1);
+    pp_put64(head + 32, used);
+    pp_put64(head + 40, record->len);
+    pp_put32(head + 4, (uint32_t)crc32(0, head + 8, (uInt)(record->len - 8)));
+    int err = write_record(slot, record);
+    if (!err) {
+        pp_crash("store-log-synced");
+        slot->used += record->len;
+        s->batch++;
+    }
+    return err;
+}

@@ -1,0 +1,131 @@
+/*
+ * The file `state`: one small text, written aside, synced and renamed, that says which part of the
+ * log is in files already, and which runs are the index. Format and epoch stand in it too.
+ */
+#include "fs_store.h"
+
+#include <peerpost/crash.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define STATE_MAX 4096
+
+static void print(struct pp_buf *out, const uint8_t epoch[16], const struct fs_state *st)
+{
+    char hex[2 * ROWS_META_LEN + 1] = "-";
+    pp_buf_printf(out, "Peerpost store of flat files, format %u\n", FS_FORMAT);
+    pp_hex(hex, epoch, 16);
+    pp_buf_printf(out, "epoch %s\n", hex);
+    snprintf(hex, sizeof hex, "-");
+    if (st->has_meta) {
+        pp_hex(hex, st->meta, sizeof st->meta);
+    }
+    pp_buf_printf(out, "segment %llu\nbatch %llu\nused %llu\ncounters %s\nruns",
+                  (unsigned long long)st->segment, (unsigned long long)st->batch,
+                  (unsigned long long)st->used, hex);
+    for (size_t i = 0; i < st->runs; i++) {
+        pp_buf_printf(out, " %llu", (unsigned long long)st->run[i]);
+    }
+    pp_buf_printf(out, "\n");
+    pp_buf_printf(out, "check %08lx\n", crc32(0, out->data, (uInt)out->len));
+}
+
+int fs_state_write(int folder, const uint8_t epoch[16], const struct fs_state *state)
+{
+    struct pp_buf text = {0};
+    bool sync = !pp_mutant("store-nosync");
+    print(&text, epoch, state);
+    int fd = text.failed
+                 ? -1
+                 : openat(folder, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err = text.failed ? PP_NOMEM : fd < 0 ? fs_code(errno) : PP_OK;
+    if (!err && pwrite(fd, text.data, text.len, 0) != (ssize_t)text.len) {
+        err = fs_code(errno);
+    }
+    if (!err && sync && fsync(fd) < 0) {
+        err = fs_code(errno);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    pp_buf_free(&text);
+    if (!err && renameat(folder, "state.new", folder, "state") < 0) {
+        err = fs_code(errno);
+    }
+    pp_crash("store-state-renamed");
+    if (!err && sync && fsync(folder) < 0) {
+        err = fs_code(errno);
+    }
+    return err;
+}
+
+static bool read_runs(struct fs_state *st, const char *at)
+{
+    st->runs = 0;
+    while (*at == ' ' && st->runs < FS_RUNS) {
+        char *end;
+        st->run[st->runs++] = strtoull(at + 1, &end, 10);
+        if (end == at + 1) {
+            return false;
+        }
+        at = end;
+    }
+    return *at == '\n';
+}
+
+static bool read_checked(struct fs_store *s, const char *text)
+{
+    struct fs_state *st = &s->state;
+    char epoch[33], meta[2 * ROWS_META_LEN + 1];
+    unsigned long check;
+    int n = 0;
+    const char *end = strstr(text, "\ncheck ");
+    unsigned long long segment, batch, used;
+    const char *second = strchr(text, '\n');
+    if (!end || sscanf(end + 7, "%lx", &check) != 1 ||
+        check != crc32(0, (const Bytef *)text, (uInt)(end + 1 - text)) ||
+        sscanf(second, "\nepoch %32s\nsegment %llu\nbatch %llu\nused %llu\ncounters %136s\nruns%n",
+               epoch, &segment, &batch, &used, meta, &n) != 5 ||
+        n == 0 || pp_unhex(s->store.epoch, 16, pp_str(epoch)) != PP_OK) {
+        return false;
+    }
+    st->segment = segment;
+    st->batch = batch;
+    st->used = used;
+    st->has_meta = strcmp(meta, "-") != 0;
+    return (!st->has_meta || pp_unhex(st->meta, ROWS_META_LEN, pp_str(meta)) == PP_OK) &&
+           read_runs(st, second + n);
+}
+
+int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    char text[STATE_MAX + 1];
+    unsigned format = 0;
+    int fd = openat(s->path, "state", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? pp_fail(error, PP_NOT_FOUND, "%s: the folder holds no store", path)
+                               : pp_fail(error, PP_BROKEN, "%s/state: %s", path, strerror(errno));
+    }
+    ssize_t n = pread(fd, text, STATE_MAX, 0);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    if (sscanf(text, "Peerpost store of flat files, format %u", &format) == 1 &&
+        format != FS_FORMAT) {
+        return pp_fail(error, PP_FORMAT,
+                       "%s: the store has format %u, this version reads format %u: use the version "
+                       "that wrote it, or migrate the store",
+                       path, format, FS_FORMAT);
+    }
+    if (format != FS_FORMAT || !read_checked(s, text)) {
+        return pp_fail(error, PP_BROKEN,
+                       "%s/state cannot be read: restore it, or move the folder away and start "
+                       "with an empty store",
+                       path);
+    }
+    return PP_OK;
+}

@@ -1,0 +1,157 @@
+/*
+ * The store of flat files: every object and inbox a text file that `cat` shows, under a name that is
+ * safe for any identifier; durable by a log with one sync a commit (fs_store.h has the picture).
+ */
+#include "fs_store.h"
+
+#include <peerpost/crash.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OPTION_CAPACITY, OPTION_LOG };
+static const struct pp_option options[] = {
+    [OPTION_CAPACITY] = {"capacity", PP_OPT_OCTETS, "8GiB", 1024 * 1024, (int64_t)1 << 44,
+                         PP_SCOPE_NODE, "octets of disk that objects and inboxes may take"},
+    [OPTION_LOG] = {"log", PP_OPT_OCTETS, "32MiB", 64 * 1024, (int64_t)1 << 30, PP_SCOPE_NODE,
+                    "octets of one slot of the log, at most; about five are used"},
+};
+
+static void size_log(struct fs_store *s, const union pp_value *values)
+{
+    s->store.capacity = (uint64_t)values[OPTION_CAPACITY].number;
+    s->log_max = (uint64_t)values[OPTION_LOG].number;
+    uint64_t part = s->store.capacity / 16;
+    s->log_max = s->log_max < part ? s->log_max : part;
+    s->log_min = s->log_max < 1024 * 1024 ? s->log_max : 1024 * 1024;
+}
+
+static void fs_close(struct pp_store *store)
+{
+    struct fs_store *s = (struct fs_store *)store;
+    fs_fill_stop(s);
+    rows_finish(store);
+    fs_log_close(s);
+    map_release(&s->active.map);
+    map_release(&s->frozen.map);
+    map_release(&s->loose);
+    fs_runs_release(s->runs);
+    fs_folder_close(s);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+/* Everything below the rows. */
+static int open_parts(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    int err = fs_folder_open(s, path, error);
+    if (err) {
+        return err;
+    }
+    err = fs_log_open(s);
+    err = err ? err : fs_runs_open(s);
+    if (err) {
+        return pp_fail(error, err,
+                       "%s: the log or the index cannot be opened: run `peerpostd --check-store`, "
+                       "or restore the store",
+                       path);
+    }
+    err = fs_replay(s, path, error);
+    if (!err && fs_fill_start(s) != PP_OK) {
+        err = pp_fail(error, PP_NOMEM, "%s: no thread for the store", path);
+    }
+    return err;
+}
+
+static bool is_fresh(const struct fs_store *s)
+{
+    return !s->state.has_meta && !fs_map_find(&s->active.map, pp_str("A"));
+}
+
+static int open_there(struct pp_store **store, const char *path, const union pp_value *values,
+                      struct pp_error *error)
+{
+    struct fs_store *s = calloc(1, sizeof *s);
+    uint8_t epoch[16];
+    if (!s) {
+        return pp_fail(error, PP_NOMEM, "%s: no memory for the store", path);
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    pthread_mutex_init(&s->store.lock, NULL); /* again by rows_open; rows_finish needs one */
+    size_log(s, values);
+    s->store.map = &fs_map;
+    s->store.env = s;
+    int err = open_parts(s, path, error);
+    if (!err) {
+        bool fresh = is_fresh(s);
+        memcpy(epoch, s->store.epoch, sizeof epoch);
+        fs_freeze(s, fs_freeze_size(s));
+        err = rows_open(&s->store, epoch, fresh, error);
+        memcpy(s->store.epoch, epoch, sizeof epoch);
+    }
+    if (err) {
+        fs_close(&s->store);
+        return err;
+    }
+    *store = &s->store;
+    return PP_OK;
+}
+
+static int fs_open(struct pp_store **store, const char *path, const union pp_value *values,
+                   const uint8_t epoch[16], unsigned flags, struct pp_error *error)
+{
+    char clean[PATH_MAX];
+    struct fs_store sizes;
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    if (len == 0 || len >= sizeof clean - 32) {
+        return pp_fail(error, PP_BROKEN, "%s: no path of a store", path);
+    }
+    memcpy(clean, path, len);
+    clean[len] = '\0';
+    int err = open_there(store, clean, values, error);
+    if (err != PP_NOT_FOUND || !(flags & PP_STORE_CREATE)) {
+        return err;
+    }
+    size_log(&sizes, values);
+    err = fs_folder_create(clean, sizes.log_min, epoch, error);
+    return err ? err : open_there(store, clean, values, error);
+}
+
+static int fs_check(const char *path, const union pp_value *values, bool repair,
+                    const struct pp_sink *sink, struct pp_error *error)
+{
+    struct pp_store *store;
+    int err = open_there(&store, path, values, error);
+    if (err) {
+        return err;
+    }
+    struct fs_store *s = (struct fs_store *)store;
+    fs_fill_all(s); /* so that files are looked at */
+    int faults = fs_files_verify(s, repair, sink);
+    int rows = faults < 0 ? faults : rows_verify(store, sink);
+    if (rows > 0 && repair) {
+        rows = rows_repair(store, sink);
+    }
+    faults = rows < 0 ? rows : (repair ? 0 : faults) + rows;
+    fs_close(store);
+    return faults < 0 ? pp_fail(error, faults, "%s: the store cannot be read", path) : faults;
+}
+
+PP_EXPORT extern const struct pp_store_plugin peerpost_plugin;
+const struct pp_store_plugin peerpost_plugin = {
+    .plugin = {PP_STORE_ABI, PP_KIND_STORE, "fs", "1.0", options, sizeof options / sizeof *options},
+    .open = fs_open,
+    .close = fs_close,
+    .check = fs_check,
+    ROWS_FUNCTIONS,
+};
