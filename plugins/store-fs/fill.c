@@ -90,7 +90,7 @@ static bool removed(const struct fill *f, const struct id *id)
 {
     struct rows_key key = rows_key_head(id->kind, &id->name);
     const struct node *n = fs_map_find(&f->table, rows_key_bytes(&key));
-    return n && map_gone(n);
+    return n && map_mark(n) == FS_GONE;
 }
 
 static int unlink_file(struct fill *f, const struct id *id)
@@ -115,7 +115,7 @@ static int add_table_rows(struct fill *f, struct fs_group *g, char type)
         if (key.len < prefix || memcmp(key.data, from.b, prefix) != 0) {
             break;
         }
-        err = map_gone(row) ? PP_OK : fs_group_add(g, key, map_value(row));
+        err = map_mark(row) == FS_GONE ? PP_OK : fs_group_add(g, key, map_value(row));
         from.len = 0;
         rows_key_add(&from, key.data, key.len);
         rows_key_add(&from, "", 1);
@@ -145,10 +145,15 @@ static int settle(struct fill *f);
 
 static int write_file(struct fill *f, const struct id *id)
 {
-    struct fs_group *g;
-    int err = fs_group_load(f->s, id->kind, &id->name, &g);
-    if (err) {
-        return err;
+    struct fs_group *g = NULL;
+    int err = PP_OK;
+    if (fs_map_born(&f->table, id->kind, &id->name)) {
+        g = fs_group_empty(id->kind, &id->name);
+    } else {
+        err = fs_group_load(f->s, id->kind, &id->name, &g);
+    }
+    if (!g) {
+        return err ? err : PP_NOMEM;
     }
     bool aside = g->there;
     size_t size = g->memory.len;
@@ -306,19 +311,21 @@ static void install(struct fs_store *s, const struct fs_state *next, struct fs_r
     s->state = *next;
     s->freed = next->segment - 1;
     s->frozen = (struct fs_table){.octets = 0};
+    pthread_mutex_unlock(&s->lock);
+    fs_runs_release(old);
+    unlink_runs(s, next); /* before the writer asks again what room there is */
+    pthread_mutex_lock(&s->lock);
     s->filling = false;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    fs_runs_release(old);
     map_release(&filled);
-    unlink_runs(s, next);
 }
 
 /* Did a snapshot begin before the freeze? It may want files as they were. */
 static bool old_views(const struct fs_store *s)
 {
     for (const struct fs_txn *t = s->snapshots; t; t = t->next) {
-        if (t->freezes < s->freezes) {
+        if (t->freezes < s->freezes && !pp_mutant("store-fill-early")) {
             return true;
         }
     }

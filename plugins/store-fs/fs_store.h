@@ -27,6 +27,10 @@
 #define FS_LINE 48     /* octets of an index line */
 #define FS_LINE_KEY 42 /* of its key */
 
+/* Marks of a table's rows. A head born in a table has all its rows there: nothing in a file counts
+ * beside them, so that file may be written in place and be found torn. */
+enum { FS_PLAIN, FS_GONE, FS_BORN };
+
 /* Rows not yet in files. */
 struct fs_table {
     struct map map;
@@ -166,12 +170,14 @@ int fs_log_room(struct fs_store *s, uint64_t octets, uint64_t debt, bool adding)
 /* One record, durable at 0. ! PP_BROKEN */
 int fs_log_append(struct fs_store *s, struct pp_buf *record, uint64_t used);
 #define FS_RECORD_HEAD 48
-void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, bool gone);
+void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value,
+                   unsigned mark);
 
 /* replay.c */
 int fs_replay(struct fs_store *s, const char *path, struct pp_error *error);
 
 /* group.c, text.c */
+struct fs_group *fs_group_empty(enum pp_kind kind, const struct pp_name *name);
 int fs_group_load(struct fs_store *s, enum pp_kind kind, const struct pp_name *name,
                   struct fs_group **out); /* ! PP_BROKEN, PP_NOMEM */
 void fs_group_free(struct fs_group *g);
@@ -202,6 +208,8 @@ int fs_runs_add(struct fs_store *s, const struct fs_runs *old, const struct map 
 
 /* txn.c */
 const struct node *fs_map_find(const struct map *m, struct pp_bytes key);
+/* Does a map hold a head that was born in it? */
+bool fs_map_born(const struct map *m, enum pp_kind kind, const struct pp_name *name);
 int fs_get(void *txn, struct pp_bytes key, struct pp_bytes *value);
 int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
                  struct fs_group **out);
@@ -211,7 +219,7 @@ void fs_freeze(struct fs_store *s, uint64_t least);
 /* Octets from which on a table is frozen: a part of the log, so that the writer need not wait. */
 uint64_t fs_freeze_size(const struct fs_store *s);
 /* Applies one row of a log record. ! PP_NOMEM */
-int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, bool gone);
+int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, unsigned mark);
 
 /* seek.c */
 int fs_seek(void *txn, struct pp_bytes from, struct pp_bytes *key, struct pp_bytes *value);

@@ -123,16 +123,24 @@ static int read_file(int fd, struct pp_buf *out)
     return PP_OK;
 }
 
+struct fs_group *fs_group_empty(enum pp_kind kind, const struct pp_name *name)
+{
+    struct fs_group *g = calloc(1, sizeof *g);
+    if (g) {
+        g->kind = kind;
+        g->name = *name;
+    }
+    return g;
+}
+
 int fs_group_load(struct fs_store *s, enum pp_kind kind, const struct pp_name *name,
                   struct fs_group **out)
 {
     char path[80];
-    struct fs_group *g = calloc(1, sizeof *g);
+    struct fs_group *g = fs_group_empty(kind, name);
     if (!g) {
         return PP_NOMEM;
     }
-    g->kind = kind;
-    g->name = *name;
     fs_group_path(path, kind, name);
     int fd = openat(s->path, path, O_RDONLY | O_CLOEXEC), err = PP_OK;
     if (fd >= 0) {

@@ -95,11 +95,31 @@ uint64_t fs_freeze_size(const struct fs_store *s)
     return size < s->log_min ? s->log_min : size > s->log_max ? s->log_max : size;
 }
 
-static int add_slot(struct fs_store *s, uint64_t octets, struct fs_slot **out)
+static bool disk_has(struct fs_store *s, uint64_t octets)
+{
+    struct statvfs v;
+    pthread_mutex_lock(&s->lock);
+    octets += s->active.debt + s->frozen.debt;
+    for (size_t i = 0; i < s->runs->n; i++) { /* runs are merged into a new one */
+        octets += s->runs->run[i]->len;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return fstatvfs(s->path, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize > octets + s->log_min ||
+           pp_mutant("store-no-room");
+}
+
+/* Adding: only where the disk has room for it beside all that is still to be filled. */
+static int add_slot(struct fs_store *s, uint64_t octets, bool adding, struct fs_slot **out)
 {
     uint64_t size = log_size(s) / 2;
     size = size < s->log_min ? s->log_min : size > s->log_max ? s->log_max : size;
     uint64_t least = octets > s->log_min ? octets : s->log_min;
+    if (adding && !disk_has(s, size + octets)) {
+        size = least;
+        if (!disk_has(s, size + octets)) {
+            return PP_FULL;
+        }
+    }
     int fd, err = s->slots == FS_SLOTS
                       ? PP_FULL
                       : fs_slot_create(s->log, s->slots, size > least ? size : least, &fd);
@@ -135,7 +155,7 @@ static int find_slot(struct fs_store *s, uint64_t octets, bool adding)
         }
     }
     if (!best || (adding && free_slots < 2)) {
-        int err = add_slot(s, octets, &best);
+        int err = add_slot(s, octets, adding, &best);
         if (err) {
             return err == PP_NOMEM ? PP_FULL : err;
         }
@@ -144,19 +164,6 @@ static int find_slot(struct fs_store *s, uint64_t octets, bool adding)
     best->used = 0;
     s->current = best;
     return PP_OK;
-}
-
-static bool disk_has(struct fs_store *s, uint64_t octets)
-{
-    struct statvfs v;
-    pthread_mutex_lock(&s->lock);
-    octets += s->active.debt + s->frozen.debt;
-    for (size_t i = 0; i < s->runs->n; i++) { /* runs are merged into a new one */
-        octets += s->runs->run[i]->len;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return fstatvfs(s->path, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize > octets + s->log_min ||
-           pp_mutant("store-no-room");
 }
 
 /* Keeps the writer from running away from the filler. */
@@ -190,11 +197,11 @@ int fs_log_room(struct fs_store *s, uint64_t octets, uint64_t debt, bool adding)
     return err;
 }
 
-void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, bool gone)
+void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, unsigned mark)
 {
-    uint8_t head[6];
-    pp_put16(head, (uint16_t)key.len);
-    pp_put32(head + 2, gone ? UINT32_MAX : (uint32_t)value.len);
+    uint8_t head[7] = {(uint8_t)mark};
+    pp_put16(head + 1, (uint16_t)key.len);
+    pp_put32(head + 3, (uint32_t)value.len);
     pp_buf_add(record, head, sizeof head);
     pp_buf_add(record, key.data, key.len);
     pp_buf_add(record, value.data, value.len);

@@ -25,7 +25,7 @@ struct merge {
 static int add_row(struct pp_buf *out, const struct node *row)
 {
     uint8_t line[FS_LINE];
-    fs_line(line, map_key(row), map_value(row), map_gone(row));
+    fs_line(line, map_key(row), map_value(row), map_mark(row) == FS_GONE);
     return pp_buf_add(out, line, sizeof line);
 }
 

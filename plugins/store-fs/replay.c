@@ -40,15 +40,14 @@ static int apply(struct fs_store *s, const struct record *r)
     struct pp_reader in = pp_reader(r->rows);
     int err = PP_OK;
     while (!err && pp_reader_left(&in) > 0) {
-        size_t key_len = pp_read16(&in);
-        uint32_t len = pp_read32(&in);
-        bool gone = len == UINT32_MAX;
+        unsigned mark = pp_read8(&in);
+        size_t key_len = pp_read16(&in), len = pp_read32(&in);
         const uint8_t *key = pp_read(&in, key_len);
-        const uint8_t *value = pp_read(&in, gone ? 0 : len);
-        if (in.failed || key_len == 0 || key_len > ROWS_KEY_MAX) {
+        const uint8_t *value = pp_read(&in, len);
+        if (in.failed || mark > FS_BORN || key_len == 0 || key_len > ROWS_KEY_MAX) {
             return PP_BROKEN;
         }
-        err = fs_apply(&s->active, pp_bytes(key, key_len), pp_bytes(value, gone ? 0 : len), gone);
+        err = fs_apply(&s->active, pp_bytes(key, key_len), pp_bytes(value, len), mark);
     }
     s->active.octets += r->len;
     s->used = r->used;

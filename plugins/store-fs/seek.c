@@ -164,7 +164,7 @@ static void consider(struct found *f, const struct map *m, struct pp_bytes from)
 {
     const struct node *n = m->root ? map_at(m, from) : NULL;
     if (n && within(from, map_key(n)) && (!f->there || pp_bytes_compare(map_key(n), f->key) < 0)) {
-        *f = (struct found){map_key(n), map_value(n), true, map_gone(n)};
+        *f = (struct found){map_key(n), map_value(n), true, map_mark(n) == FS_GONE};
     }
 }
 

@@ -33,10 +33,20 @@ static uint64_t debt_of(struct pp_bytes key, size_t value)
     return (key.data[0] == 'H' ? 8192 : 0) + 2 * value;
 }
 
-int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, bool gone)
+const struct node *fs_map_find(const struct map *m, struct pp_bytes key)
 {
-    table->debt += gone ? 0 : debt_of(key, value.len);
-    return gone ? map_mark_gone(&table->map, key) : map_put(&table->map, key, value);
+    const struct node *n = m->root ? map_at(m, key) : NULL;
+    return n && pp_bytes_equal(map_key(n), key) ? n : NULL;
+}
+
+int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, unsigned mark)
+{
+    if (key.data[0] == 'H' && mark == FS_PLAIN) { /* once born here, so till it is filled */
+        const struct node *old = fs_map_find(&table->map, key);
+        mark = old && map_mark(old) == FS_BORN ? FS_BORN : mark;
+    }
+    table->debt += mark == FS_GONE ? 0 : debt_of(key, value.len);
+    return map_put_marked(&table->map, key, value, mark);
 }
 
 static int txn_begin(void *env, bool write, void **out)
@@ -109,10 +119,23 @@ static void txn_end(void *txn)
     free(t);
 }
 
-const struct node *fs_map_find(const struct map *m, struct pp_bytes key)
+bool fs_map_born(const struct map *m, enum pp_kind kind, const struct pp_name *name)
 {
-    const struct node *n = m->root ? map_at(m, key) : NULL;
-    return n && pp_bytes_equal(map_key(n), key) ? n : NULL;
+    struct rows_key key = rows_key_head(kind, name);
+    const struct node *n = fs_map_find(m, rows_key_bytes(&key));
+    return n && map_mark(n) == FS_BORN;
+}
+
+/* The file's rows, or none when all there are lie in the tables. */
+static int load(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
+                struct fs_group **out)
+{
+    if (fs_map_born(&t->changes, kind, name) || fs_map_born(&t->active, kind, name) ||
+        fs_map_born(&t->frozen, kind, name)) {
+        *out = fs_group_empty(kind, name);
+        return *out ? PP_OK : PP_NOMEM;
+    }
+    return fs_group_load(t->s, kind, name, out);
 }
 
 int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
@@ -124,7 +147,7 @@ int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name
             return PP_OK;
         }
     }
-    int err = fs_group_load(t->s, kind, name, out);
+    int err = load(t, kind, name, out);
     if (!err) {
         (*out)->next = t->groups;
         t->groups = *out;
@@ -178,7 +201,7 @@ int fs_get(void *txn, struct pp_bytes key, struct pp_bytes *value)
         return get_base(t, key, value);
     }
     *value = map_value(n);
-    return map_gone(n) ? PP_NOT_FOUND : PP_OK;
+    return map_mark(n) == FS_GONE ? PP_NOT_FOUND : PP_OK;
 }
 
 /* Takes the old row out of the account. PP_NOT_FOUND when there is none. */
@@ -204,9 +227,14 @@ static int txn_put(void *txn, struct pp_bytes key, struct pp_bytes value, bool l
     if (err && err != PP_NOT_FOUND) {
         return err;
     }
+    unsigned mark = FS_PLAIN;
+    if (key.data[0] == 'H') {
+        const struct node *old = fs_map_find(&t->changes, key);
+        mark = err == PP_NOT_FOUND || (old && map_mark(old) == FS_BORN) ? FS_BORN : FS_PLAIN;
+    }
     t->used += cost(key, value.len);
     t->debt += debt_of(key, value.len);
-    return map_put(&t->changes, key, value);
+    return map_put_marked(&t->changes, key, value, mark);
 }
 
 static int txn_del(void *txn, struct pp_bytes key)
@@ -216,7 +244,7 @@ static int txn_del(void *txn, struct pp_bytes key)
         return map_del(&t->loose, key);
     }
     int err = discount(t, key);
-    return err ? err : map_mark_gone(&t->changes, key);
+    return err ? err : map_put_marked(&t->changes, key, pp_bytes(NULL, 0), FS_GONE);
 }
 
 static uint64_t txn_used(void *txn)
@@ -243,13 +271,13 @@ static int each(const struct map *m, int (*fn)(void *ctx, const struct node *row
 static int to_record(void *ctx, const struct node *row)
 {
     struct pp_buf *record = ctx;
-    fs_record_add(record, map_key(row), map_value(row), map_gone(row));
+    fs_record_add(record, map_key(row), map_value(row), map_mark(row));
     return record->failed ? PP_NOMEM : PP_OK;
 }
 
 static int to_table(void *ctx, const struct node *row)
 {
-    return fs_apply(ctx, map_key(row), map_value(row), map_gone(row));
+    return fs_apply(ctx, map_key(row), map_value(row), map_mark(row));
 }
 
 void fs_freeze(struct fs_store *s, uint64_t least)

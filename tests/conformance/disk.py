@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A store on a small ext4 of its own (a loop mount) that fills up; exit 77 where none can be had."""
+"""A store on a small ext4 of its own (a loop mount) that fills up; exit 77 where none can be had.
+usage: disk.py [PLUGIN]"""
 import os
 import subprocess
 import sys
 import tempfile
 
 CHECK = os.path.join(os.environ["PEERPOST_BIN"], "peerpost-plugin-check")
-PLUGIN = os.path.join(os.environ["PEERPOST_PLUGINS"], "store-lmdb.so")
+PLUGIN = os.path.join(os.environ["PEERPOST_PLUGINS"], (sys.argv[1:] or ["store-lmdb"])[0] + ".so")
 
 
 def quiet(*command):

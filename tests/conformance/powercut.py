@@ -5,6 +5,7 @@ unlink below its folder is recorded. Then, for cuts all along the record, the di
 be found afterwards: what was synced, and of the rest nothing, a random half, all, or all with the
 last write torn. Each time the store must open and hold every batch that was told as committed.
 With syncs ignored (PP_MUTANT) a cut must lose something, or this test proves nothing.
+usage: powercut.py [--long] [PLUGIN [NAME=VALUE...]]    a store plugin and its options
 """
 import os
 import random
@@ -15,7 +16,9 @@ import sys
 import tempfile
 
 CHECK = os.path.join(os.environ["PEERPOST_BIN"], "peerpost-plugin-check")
-PLUGIN = os.path.join(os.environ["PEERPOST_PLUGINS"], "store-lmdb.so")
+ARGUMENTS = [a for a in sys.argv[1:] if a != "--long"] or ["store-lmdb"]
+PLUGIN = os.path.join(os.environ["PEERPOST_PLUGINS"], ARGUMENTS[0] + ".so")
+SETTINGS = [word for setting in ARGUMENTS[1:] for word in ("--set", setting)]
 FAULTS = os.path.join(os.environ["PEERPOST_BIN"], "..", "tests", "store_faults.so")
 HEAD = struct.Struct(">cIQQ")
 
@@ -86,6 +89,11 @@ class Disk:
             self.now[path].sync_one(offset, struct.unpack(">Q", data)[0] if data else 0)
         elif kind == "S":
             self.sync(path)
+        elif kind == "Y":
+            for p, node in self.now.items():
+                if isinstance(node, File):
+                    node.sync()
+            self.sure = dict(self.now)
         elif kind == "U":
             self.now.pop(path, None)
         elif kind == "R":
@@ -142,7 +150,7 @@ def record(folder, batches, mutant):
     env.pop("PP_MUTANT", None)
     if mutant:
         env["PP_MUTANT"] = mutant
-    subprocess.run([CHECK, "--worker", PLUGIN, "crash", "write", store, str(batches)], env=env,
+    subprocess.run([CHECK, *SETTINGS, "--worker", PLUGIN, "crash", "write", store, str(batches)], env=env,
                    check=True)
     with open(log, "rb") as f:
         raw = f.read()
@@ -164,7 +172,7 @@ def record(folder, batches, mutant):
 
 
 def judge(place, acked, last_seq):
-    done = subprocess.run([CHECK, "--worker", PLUGIN, "crash", "judge", place, str(acked),
+    done = subprocess.run([CHECK, *SETTINGS, "--worker", PLUGIN, "crash", "judge", place, str(acked),
                            str(last_seq)], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     return done.returncode == 0, done.stdout.strip()

@@ -213,8 +213,11 @@ static void killed_at_random(struct store_suite *s)
     free(known);
 }
 
-static const char *const points[] = {"store-before-commit", "store-committed",   "store-in-batch",
-                                     "store-grow",          "store-body-synced", "store-unlink"};
+static const char *const points[] = {
+    "store-before-commit", "store-committed",    "store-in-batch",     "store-grow",
+    "store-body-synced",   "store-unlink",       "store-log-written",  "store-log-synced",
+    "store-fill-unlink",   "store-fill-written", "store-fill-synced",  "store-fill-renamed",
+    "store-index-written", "store-fill-folder",  "store-state-renamed"};
 
 static void killed_at_points(struct store_suite *s)
 {

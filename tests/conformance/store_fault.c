@@ -111,7 +111,7 @@ enum { WORKER_STAYED = 0, WORKER_NO_FAULT = 10, WORKER_WRONG = 11 };
 
 static void syncs_fail(struct store_suite *s)
 {
-    static const char *const calls[] = {"fdatasync", "fsync", "pwrite"};
+    static const char *const calls[] = {"fdatasync", "fsync", "syncfs", "pwrite"};
     if (!s->keeps) {
         return;
     }

@@ -239,6 +239,16 @@ int fsync(int fd)
     return rc;
 }
 
+int syncfs(int fd)
+{
+    if (fails("syncfs")) {
+        return -1;
+    }
+    int rc = REAL(int (*)(int), syncfs)(fd);
+    record_fd('Y', fd, 0, NULL, 0);
+    return rc;
+}
+
 #define TRUNCATE(name)                                                                             \
     int name(int fd, off_t size)                                                                   \
     {                                                                                              \
@@ -304,6 +314,20 @@ int rename(const char *from, const char *to)
     int rc = REAL(int (*)(const char *, const char *), rename)(from, to);
     if (rc == 0) {
         record('R', from, 0, to, strlen(to));
+    }
+    return rc;
+}
+
+int renameat(int from_at, const char *from, int to_at, const char *to)
+{
+    char whole_from[8300], whole_to[8300];
+    int rc =
+        REAL(int (*)(int, const char *, int, const char *), renameat)(from_at, from, to_at, to);
+    if (rc == 0 && getenv("PP_RECORD") && path_of(from_at, whole_from) &&
+        path_of(to_at, whole_to)) {
+        strcat(strcat(whole_from, "/"), from);
+        strcat(strcat(whole_to, "/"), to);
+        record('R', whole_from, 0, whole_to, strlen(whole_to));
     }
     return rc;
 }

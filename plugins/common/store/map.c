@@ -13,7 +13,7 @@ struct row {
     uint32_t key_len;
     size_t value_len;
     uint64_t priority;
-    bool gone;
+    unsigned mark;
     uint8_t octets[]; /* key, then value */
 };
 
@@ -73,7 +73,7 @@ static struct row *row_create(struct pp_bytes key, struct pp_bytes value)
         r->key_len = (uint32_t)key.len;
         r->value_len = value.len;
         r->priority = priority_of(key);
-        r->gone = false;
+        r->mark = 0;
         memcpy(r->octets, key.data, key.len);
         if (value.len > 0) {
             memcpy(r->octets + key.len, value.data, value.len);
@@ -220,17 +220,17 @@ static const struct node *exact(const struct map *m, struct pp_bytes key)
     return n && pp_bytes_equal(map_key(n), key) ? n : NULL;
 }
 
-bool map_gone(const struct node *n)
+unsigned map_mark(const struct node *n)
 {
-    return n->row->gone;
+    return n->row->mark;
 }
 
-static int put_row(struct map *m, struct pp_bytes key, struct pp_bytes value, bool gone)
+int map_put_marked(struct map *m, struct pp_bytes key, struct pp_bytes value, unsigned mark)
 {
     const struct node *old = exact(m, key);
     struct row *row = row_create(key, value);
     if (row) {
-        row->gone = gone;
+        row->mark = mark;
     }
     struct node *root = row ? insert(m->root, row) : NULL;
     if (root) {
@@ -246,12 +246,7 @@ static int put_row(struct map *m, struct pp_bytes key, struct pp_bytes value, bo
 
 int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value)
 {
-    return put_row(m, key, value, false);
-}
-
-int map_mark_gone(struct map *m, struct pp_bytes key)
-{
-    return put_row(m, key, pp_bytes(NULL, 0), true);
+    return map_put_marked(m, key, value, 0);
 }
 
 int map_del(struct map *m, struct pp_bytes key)

@@ -23,11 +23,10 @@ void map_release(struct map *m);
 const struct node *map_at(const struct map *m, struct pp_bytes key);
 struct pp_bytes map_key(const struct node *n);
 struct pp_bytes map_value(const struct node *n);
-bool map_gone(const struct node *n); /* is it a mark of map_mark_gone? */
+unsigned map_mark(const struct node *n); /* 0, or as put; the caller's meaning */
 /* ! PP_NOMEM: the map is as before */
 int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value);
-/* Puts a row that says: not here, whatever a map below this one holds. ! PP_NOMEM */
-int map_mark_gone(struct map *m, struct pp_bytes key);
+int map_put_marked(struct map *m, struct pp_bytes key, struct pp_bytes value, unsigned mark);
 /* ! PP_NOT_FOUND, PP_NOMEM: the map is as before */
 int map_del(struct map *m, struct pp_bytes key);
 
