@@ -24,8 +24,8 @@
 #define FS_INLINE (64u * 1024)
 #define FS_SLOTS 256
 #define FS_RUNS 24
-#define FS_LINE 48     /* octets of an index line */
-#define FS_LINE_KEY 42 /* of its key */
+#define FS_LINE_KEY ROWS_INDEX_LEN
+#define FS_LINE (FS_LINE_KEY + 6) /* octets of an index line: key, mark, zeros */
 
 /* Marks of a table's rows. A head born in a table has all its rows there: nothing in a file counts
  * beside them, so that file may be written in place and be found torn. */
@@ -137,7 +137,6 @@ struct fs_txn {
     struct fs_group *groups;
     struct pp_name *listed; /* of a walk over the heads */
     size_t n_listed;
-    enum pp_kind listed_kind;
     struct fs_txn *prev, *next;
 };
 
@@ -223,6 +222,12 @@ int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value,
 
 /* seek.c */
 int fs_seek(void *txn, struct pp_bytes from, struct pp_bytes *key, struct pp_bytes *value);
+/* The type of a row: a name's rows have it behind the name. */
+static inline char fs_key_type(struct pp_bytes key)
+{
+    return (char)(key.data[0] == 'N' && key.len >= ROWS_OF_NAME ? key.data[ROWS_OF_NAME - 1]
+                                                                : key.data[0]);
+}
 /* The file that holds a row; false: none does. */
 bool fs_key_group(struct pp_bytes key, enum pp_kind *kind, struct pp_name *name);
 

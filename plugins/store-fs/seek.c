@@ -8,122 +8,119 @@
 
 bool fs_key_group(struct pp_bytes key, enum pp_kind *kind, struct pp_name *name)
 {
-    size_t skip = 1;
-    switch (key.data[0]) {
+    if (key.len < ROWS_OF_NAME || key.data[0] != 'N') {
+        return false;
+    }
+    memcpy(name->b, key.data + 1, sizeof name->b);
+    switch (fs_key_type(key)) {
     case 'C':
     case 'O':
         *kind = PP_OBJECT;
-        break;
+        return true;
     case 'D':
     case 'I':
     case 'Z':
         *kind = PP_INBOX;
-        break;
+        return true;
     case 'H':
-        *kind = key.len > 1 && key.data[1] == PP_INBOX ? PP_INBOX : PP_OBJECT;
-        skip = 2;
-        break;
+        *kind = key.len > ROWS_OF_NAME && key.data[ROWS_OF_NAME] == PP_INBOX ? PP_INBOX : PP_OBJECT;
+        return true;
     default:
         return false;
     }
-    if (key.len < skip + sizeof name->b) {
-        return false;
-    }
-    memcpy(name->b, key.data + skip, sizeof name->b);
-    return true;
+}
+
+/* A walk over all names asks for heads alone. */
+static bool is_walk(struct pp_bytes from)
+{
+    return from.data[0] == 'N' && (from.len < ROWS_OF_NAME || fs_key_type(from) == 'H');
 }
 
 /* Does a row lie where a search from `from` may look? */
 static bool within(struct pp_bytes from, struct pp_bytes key)
 {
+    if (is_walk(from)) {
+        return key.data[0] == 'N' && fs_key_type(key) == 'H';
+    }
     switch (from.data[0]) {
     case 'S':
     case 'T':
         return key.data[0] == 'S' || key.data[0] == 'T';
-    case 'H':
     case 'B':
     case 'P':
         return key.data[0] == from.data[0];
     default:
-        return key.len >= 33 && from.len >= 33 && memcmp(key.data, from.data, 33) == 0;
+        return key.len >= ROWS_OF_NAME && memcmp(key.data, from.data, ROWS_OF_NAME) == 0;
     }
 }
 
-static bool at_least(const struct fs_txn *t, size_t i, struct pp_bytes from)
+static int by_name(const void *a, const void *b)
 {
-    return memcmp(t->listed[i].b, from.data + 2, sizeof t->listed[i].b) >= 0;
+    return memcmp(a, b, sizeof(struct pp_name));
 }
 
-/* The names of one kind, listed once a transaction. */
-static int list(struct fs_txn *t, enum pp_kind kind)
+/* The names of all files, listed once a transaction; an object and an inbox may share one. */
+static int list(struct fs_txn *t)
 {
-    if (t->listed && t->listed_kind == kind) {
+    struct pp_name *names[2] = {NULL, NULL};
+    size_t n[2] = {0, 0};
+    if (t->listed) {
         return PP_OK;
     }
-    free(t->listed);
-    t->listed = NULL;
-    t->n_listed = 0;
-    t->listed_kind = kind;
-    return fs_folder_list(t->s, kind, &t->listed, &t->n_listed);
+    int err = fs_folder_list(t->s, PP_OBJECT, &names[0], &n[0]);
+    err = err ? err : fs_folder_list(t->s, PP_INBOX, &names[1], &n[1]);
+    t->listed = err ? NULL : malloc((n[0] + n[1] + 1) * sizeof *t->listed);
+    if (t->listed) {
+        memcpy(t->listed, names[0] ? names[0] : t->listed, n[0] * sizeof *t->listed);
+        memcpy(t->listed + n[0], names[1] ? names[1] : t->listed, n[1] * sizeof *t->listed);
+        t->n_listed = n[0] + n[1];
+        qsort(t->listed, t->n_listed, sizeof *t->listed, by_name);
+    }
+    free(names[0]);
+    free(names[1]);
+    return err ? err : t->listed ? PP_OK : PP_NOMEM;
 }
 
-/* The first file of a kind at or after padded `from` (or, after: behind it). */
-static int next_file(struct fs_txn *t, enum pp_kind kind, struct pp_bytes from, bool after,
-                     struct pp_name *name)
+/* The first listed name at or after. */
+static size_t first_listed(const struct fs_txn *t, const uint8_t name[32])
 {
-    size_t low = 0;
-    int err = list(t, kind);
-    size_t high = t->n_listed;
-    while (!err && low < high) {
+    size_t low = 0, high = t->n_listed;
+    while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (at_least(t, mid, from)) {
-            high = mid;
-        } else {
+        if (memcmp(t->listed[mid].b, name, 32) < 0) {
             low = mid + 1;
+        } else {
+            high = mid;
         }
     }
-    if (!err && after && low < t->n_listed &&
-        memcmp(t->listed[low].b, from.data + 2, sizeof name->b) == 0) {
-        low++;
-    }
-    if (err || low == t->n_listed) {
-        return err ? err : PP_NOT_FOUND;
-    }
-    *name = t->listed[low];
-    return PP_OK;
+    return low;
 }
 
-/* Heads: through the names of the files, objects before inboxes. */
+/* The next head in files, names in order, the object's before the inbox's. */
 static int seek_heads(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *key,
                       struct pp_bytes *value)
 {
-    uint8_t padded[34] = {'H', PP_OBJECT};
-    memcpy(padded, from.data, from.len < sizeof padded ? from.len : sizeof padded);
-    bool after = from.len > sizeof padded;
-    for (;;) {
-        enum pp_kind kind = padded[1] == PP_INBOX ? PP_INBOX : PP_OBJECT;
-        struct pp_name name;
-        struct fs_group *g;
-        int err = next_file(t, kind, pp_bytes(padded, sizeof padded), after, &name);
-        if (err == PP_NOT_FOUND && kind == PP_OBJECT) {
-            memset(padded + 2, 0, 32);
-            padded[1] = PP_INBOX;
-            after = false;
-            continue;
+    static const enum pp_kind kinds[] = {PP_OBJECT, PP_INBOX};
+    uint8_t name[32] = {0};
+    memcpy(name, from.data + 1, from.len - 1 < sizeof name ? from.len - 1 : sizeof name);
+    int err = list(t);
+    for (size_t i = first_listed(t, name); !err && i < t->n_listed; i++) {
+        for (size_t k = 0; !err && k < 2; k++) {
+            struct rows_key head = rows_key_head(kinds[k], &t->listed[i]);
+            struct fs_group *g;
+            if (pp_bytes_compare(rows_key_bytes(&head), from) < 0) {
+                continue;
+            }
+            err = fs_txn_group(t, kinds[k], &t->listed[i], &g);
+            const struct fs_row *row = err ? NULL : fs_group_find(g, rows_key_bytes(&head));
+            if (row && pp_bytes_equal(row->key, rows_key_bytes(&head))) {
+                *key = row->key;
+                *value = row->value;
+                return PP_OK;
+            }
         }
-        err = err ? err : fs_txn_group(t, kind, &name, &g);
-        if (err) {
-            return err;
-        }
-        memcpy(padded + 2, name.b, sizeof name.b);
-        const struct fs_row *row = fs_group_find(g, pp_bytes(padded, sizeof padded));
-        if (row && row->key.data[0] == 'H') {
-            *key = row->key;
-            *value = row->value;
-            return PP_OK;
-        }
-        after = true; /* the file went meanwhile: a table tells of it */
     }
+    return err ? err : PP_NOT_FOUND;
 }
 
 static int seek_base(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *key,
@@ -132,7 +129,7 @@ static int seek_base(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *ke
     enum pp_kind kind;
     struct pp_name name;
     struct fs_group *g;
-    if (from.data[0] == 'H') {
+    if (is_walk(from)) {
         return seek_heads(t, from, key, value);
     }
     if (fs_is_index(from)) {
@@ -159,11 +156,25 @@ struct found {
     bool there, gone;
 };
 
+/* A map's first row that a search may find. */
+static const struct node *first_within(const struct map *m, struct pp_bytes from)
+{
+    struct rows_key at = {.len = 0};
+    const struct node *n = m->root ? map_at(m, from) : NULL;
+    while (n && is_walk(from) && map_key(n).data[0] == 'N' && !within(from, map_key(n))) {
+        at.len = 0;
+        rows_key_add(&at, map_key(n).data, map_key(n).len);
+        rows_key_add(&at, "", 1);
+        n = map_at(m, rows_key_bytes(&at));
+    }
+    return n && within(from, map_key(n)) ? n : NULL;
+}
+
 /* Takes a layer's row when it comes before what is found; layers come youngest first. */
 static void consider(struct found *f, const struct map *m, struct pp_bytes from)
 {
-    const struct node *n = m->root ? map_at(m, from) : NULL;
-    if (n && within(from, map_key(n)) && (!f->there || pp_bytes_compare(map_key(n), f->key) < 0)) {
+    const struct node *n = first_within(m, from);
+    if (n && (!f->there || pp_bytes_compare(map_key(n), f->key) < 0)) {
         *f = (struct found){map_key(n), map_value(n), true, map_mark(n) == FS_GONE};
     }
 }

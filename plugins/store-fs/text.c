@@ -152,20 +152,23 @@ static void write_row(struct pp_buf *out, struct pp_bytes key, struct pp_bytes v
 {
     struct pp_bytes octets;
     struct rows_entry entry;
+    char type = fs_key_type(key);
     bool first = key.len > 2 && key.data[key.len - 1] == 0 && key.data[key.len - 2] == 0;
-    if (key.data[0] == 'C' && key.len == 67 && first && only_chunk(value, &octets)) {
+    if (type == 'C' && key.len == ROWS_OF_NAME + 34 && first && only_chunk(value, &octets)) {
         pp_buf_add_str(out, octets.len ? "Member: " : "Taken: ");
-        add_hex(out, key.data + 33, 32);
+        add_hex(out, key.data + ROWS_OF_NAME, 32);
         pp_buf_add_str(out, octets.len ? " " : "");
         add_base64(out, octets);
-    } else if (key.data[0] == 'I' && key.len == 41 && rows_entry_decode(&entry, value) == PP_OK) {
-        pp_buf_printf(out, "Entry: %llu %u %llu %lu ", (unsigned long long)pp_get64(key.data + 33),
-                      entry.queue, (unsigned long long)entry.expires, (unsigned long)entry.size);
+    } else if (type == 'I' && key.len == ROWS_OF_NAME + 8 &&
+               rows_entry_decode(&entry, value) == PP_OK) {
+        pp_buf_printf(out, "Entry: %llu %u %llu %lu ",
+                      (unsigned long long)pp_get64(key.data + ROWS_OF_NAME), entry.queue,
+                      (unsigned long long)entry.expires, (unsigned long)entry.size);
         add_hex(out, entry.digest, sizeof entry.digest);
-    } else if (key.data[0] == 'Z' && key.len == 43 && first && only_chunk(value, &octets)) {
-        pp_buf_printf(out, "Octets: %llu ", (unsigned long long)pp_get64(key.data + 33));
+    } else if (type == 'Z' && key.len == ROWS_OF_NAME + 10 && first && only_chunk(value, &octets)) {
+        pp_buf_printf(out, "Octets: %llu ", (unsigned long long)pp_get64(key.data + ROWS_OF_NAME));
         add_base64(out, octets);
-    } else if (key.data[0] == 'D') {
+    } else if (type == 'D') {
         return; /* comes with the entry */
     } else {
         pp_buf_add_str(out, "Row: ");
@@ -184,15 +187,15 @@ int fs_text_write(struct pp_buf *out, const struct fs_group *g)
     memset(first, ' ', FIRST);
     pp_buf_add(out, first, FIRST);
     for (size_t i = 0; i < g->n; i++) { /* the head above all */
-        if (g->row[i].key.data[0] == 'H') {
+        if (fs_key_type(g->row[i].key) == 'H') {
             err = write_head(out, g->row[i].value);
         }
     }
     for (size_t i = 0; !err && i < g->n; i++) {
         struct pp_bytes key = g->row[i].key;
-        if (key.data[0] == 'O' && pp_get32(key.data + 33) == 0) {
+        if (fs_key_type(key) == 'O' && pp_get32(key.data + ROWS_OF_NAME) == 0) {
             body = g->row[i].value;
-        } else if (key.data[0] != 'H') {
+        } else if (fs_key_type(key) != 'H') {
             write_row(out, key, g->row[i].value);
         }
     }

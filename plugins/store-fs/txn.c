@@ -12,7 +12,7 @@
 /* Octets of disk that a row takes, about. Index rows are part of their head's cost. */
 static uint64_t cost(struct pp_bytes key, size_t value)
 {
-    switch (key.data[0]) {
+    switch (fs_key_type(key)) {
     case 'H':
         return HEAD_COST + 2 * value;
     case 'C':
@@ -30,7 +30,7 @@ static uint64_t cost(struct pp_bytes key, size_t value)
 /* The most that filling a row into files can take: a file of its own, written aside. */
 static uint64_t debt_of(struct pp_bytes key, size_t value)
 {
-    return (key.data[0] == 'H' ? 8192 : 0) + 2 * value;
+    return (fs_key_type(key) == 'H' ? 8192 : 0) + 2 * value;
 }
 
 const struct node *fs_map_find(const struct map *m, struct pp_bytes key)
@@ -41,7 +41,7 @@ const struct node *fs_map_find(const struct map *m, struct pp_bytes key)
 
 int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, unsigned mark)
 {
-    if (key.data[0] == 'H' && mark == FS_PLAIN) { /* once born here, so till it is filled */
+    if (fs_key_type(key) == 'H' && mark == FS_PLAIN) { /* once born here, so till it is filled */
         const struct node *old = fs_map_find(&table->map, key);
         mark = old && map_mark(old) == FS_BORN ? FS_BORN : mark;
     }
@@ -208,7 +208,7 @@ int fs_get(void *txn, struct pp_bytes key, struct pp_bytes *value)
 static int discount(struct fs_txn *t, struct pp_bytes key)
 {
     struct pp_bytes old;
-    if (cost(key, 0) == 0 && key.data[0] != 'O') {
+    if (cost(key, 0) == 0 && fs_key_type(key) != 'O') {
         return PP_OK; /* free of charge, and no caller asks whether there was one */
     }
     int err = fs_get(t, key, &old);
@@ -228,7 +228,7 @@ static int txn_put(void *txn, struct pp_bytes key, struct pp_bytes value, bool l
         return err;
     }
     unsigned mark = FS_PLAIN;
-    if (key.data[0] == 'H') {
+    if (fs_key_type(key) == 'H') {
         const struct node *old = fs_map_find(&t->changes, key);
         mark = err == PP_NOT_FOUND || (old && map_mark(old) == FS_BORN) ? FS_BORN : FS_PLAIN;
     }

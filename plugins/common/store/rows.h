@@ -19,8 +19,8 @@ struct rows_map {
     size_t value_max;    /* octets of the longest value; at least 2,048 */
     uint64_t inline_max; /* octets of a body kept in rows; longer ones go to files */
     /* Rows lie together by name: a named body's records and an entry's octets carry the name in
-     * their key, and a `seek` need not leave the key's type, nor (but for H, B and the indexes)
-     * its name. */
+     * their key. A `seek` from a row of a name need not leave name and type; from a head, or from
+     * before all names, it may find heads alone. */
     bool grouped;
     int (*begin)(void *env, bool write, void **txn);
     void (*end)(void *txn); /* ends a snapshot, undoes a write transaction */
