@@ -1,7 +1,8 @@
 /*
- * The filler: a thread that writes the frozen table into files. Removals first, so that a full disk
- * can get room; then new files in place and changed ones aside; a sync of all; renames; a sync; then
- * `state`. Whatever is cut short begins anew from the log, which is free only after `state`.
+ * The filler: a thread that writes the frozen table into files. Removals first, so that a full
+ * disk can get room; then new files in place and changed ones aside; a sync of all; renames; a
+ * sync; then `state`. Whatever is cut short begins anew from the log, which is free only after
+ * `state`.
  */
 #include "fs_store.h"
 

@@ -1,7 +1,7 @@
 /*
- * The access index and the way from a body's file to its object, as sorted runs of fixed lines: key,
- * a mark (1 there, 0 gone), zeros. A younger run's line stands before an elder's. Runs are mapped,
- * never changed, and counted, so that a view keeps those of its moment.
+ * The access index and the way from a body's file to its object, as sorted runs of fixed lines:
+ * key, a mark (1 there, 0 gone), zeros. A younger run's line stands before an elder's. Runs are
+ * mapped, never changed, and counted, so that a view keeps those of its moment.
  */
 #include "fs_store.h"
 

@@ -1,6 +1,7 @@
 /*
- * The store of flat files: every object and inbox a text file that `cat` shows, under a name that is
- * safe for any identifier; durable by a log with one sync a commit (fs_store.h has the picture).
+ * The store of flat files: every object and inbox a text file that `cat` shows, under a name that
+ * is safe for any identifier; durable by a log with one sync a commit (fs_store.h has the
+ * picture).
  */
 #include "fs_store.h"
 

@@ -1,7 +1,7 @@
 /*
- * Transactions over the store. A snapshot shares the two tables and the runs of its moment; a row is
- * looked for in the changes (of a write transaction), the active table, the frozen one, and then in
- * files or runs. A commit is one log record; then its rows join the active table.
+ * Transactions over the store. A snapshot shares the two tables and the runs of its moment; a row
+ * is looked for in the changes (of a write transaction), the active table, the frozen one, and
+ * then in files or runs. A commit is one log record; then its rows join the active table.
  */
 #include "fs_store.h"
 
