@@ -273,7 +273,14 @@ static bool newer(struct can_neighbour *who, const struct can_state *state, bool
         who->version = ahead > 0 ? state->version : who->version;
         who->contradicted = 0;
     }
-    return !same && (ahead > 0 || (replied && ++who->contradicted >= 2));
+    if (same || ahead > 0) {
+        return !same;
+    }
+    if (!replied) { /* an old one, or ours is wrong: to be asked */
+        who->contradicted = who->contradicted ? who->contradicted : 1;
+        return false;
+    }
+    return ++who->contradicted >= 2;
 }
 
 static bool touches_us(const struct pp_substrate_node *n, const struct can_zone *zones, size_t k)
@@ -348,11 +355,12 @@ void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer
         n->grant.accepted = false; /* it has taken its place */
         n->grant.until = 0;
     }
+    bool news = !who || newer(who, state, replied);
     if (who) {
-        who->stated = (uint32_t)(now >> TICK_SHIFT);
+        who->stated = who->contradicted ? who->stated : (uint32_t)(now >> TICK_SHIFT);
         note_endpoint(n, who);
     }
-    if (!who || newer(who, state, replied)) {
+    if (news) {
         bool changed = member && yield_all(n, &peer->id, state);
         place_neighbour(n, now, peer, state);
         if (changed) {
