@@ -179,7 +179,8 @@ def until_nothing_goes(store, due):
         store.admin("/collect", "POST")
         end = time.monotonic() + 60
         while store.counts()["runs"] == runs or store.counts()["foreign"] == before:
-            left = [n for n in store.stored if n not in due and hash_of(n) in store.listed()]
+            listed = store.listed()
+            left = [n for n in store.stored if n not in due and hash_of(n) in listed]
             if not left:
                 return
             check(time.monotonic() < end, f"{len(left)} objects that are due elsewhere stay, such as {left[:3]}")
