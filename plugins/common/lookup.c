@@ -95,41 +95,6 @@ static void route_root(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, u
     }
 }
 
-/* Three datagrams may be lost while their peer lives: one whom another has named may be tried once
- * more, at its new endpoint if it is said to have moved. A client does not wait so long: somebody
- * sits before it, and what it asks for lies on the others too. */
-static bool revive(const struct pp_lookup *l, struct pp_lookup_peer *who)
-{
-    if (l->hasty || who->revived) {
-        return false;
-    }
-    who->revived = true;
-    who->state = PP_ASK_NEW;
-    if (who->told.udp) {
-        who->peer = who->told;
-    }
-    return true;
-}
-
-/* All of the window have answered. Whoever did not, though one of them names it, is asked again
- * before the answer does without it; those whom only strangers farther off name are let go. */
-static bool second_round(struct pp_lookup *l, unsigned path)
-{
-    size_t end = 0, answered = 0;
-    bool any = false;
-    for (; end < l->n && answered < l->k; end++) {
-        const struct pp_lookup_peer *who = &l->at[end];
-        answered += who->path == path && who->state == PP_ASK_ANSWERED && !who->inactive;
-    }
-    for (size_t i = 0; i < end; i++) {
-        struct pp_lookup_peer *who = &l->at[i], *voucher = pp_lookup_by_serial(l, who->voucher);
-        if (who->path == path && who->state == PP_ASK_FAILED && voucher && voucher < l->at + end) {
-            any = revive(l, who) || any;
-        }
-    }
-    return any;
-}
-
 /* The k closest have answered, but somebody may hide behind a hole: the next nearest are asked.
  * false: there is no need, or nobody left. */
 static bool look_beyond(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
@@ -148,12 +113,33 @@ static bool look_beyond(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, 
     return waiting > 0;
 }
 
+/* Until one says "complete": is, or now was, somebody asked that is ahead of all who answered? */
+static bool route_ahead(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
+{
+    struct pp_lookup_peer *best = NULL, *none = NULL;
+    if (!agent->ops->ahead || l->complete) {
+        return false;
+    }
+    unsigned reached = pp_lookup_farthest(agent, l, path, PP_ASK_ANSWERED, &none);
+    if (pp_lookup_farthest(agent, l, path, PP_ASK_SENT, &none) > reached) {
+        return true;
+    }
+    if (pp_lookup_farthest(agent, l, path, PP_ASK_NEW, &best) <= reached) {
+        return false;
+    }
+    ask_route(agent, now, l, best);
+    return true;
+}
+
 /* The other rule: the k closest of the path must all have answered. */
 static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
     size_t window = l->k, waiting = waiting_on(l, path, false);
     size_t alpha = PP_LOOKUP_ALPHA + (l->timeouts < HURRY ? l->timeouts : HURRY);
     bool open = false;
+    if (route_ahead(agent, now, l, path)) {
+        return;
+    }
     for (size_t i = 0; i < l->n && window > 0; i++) {
         struct pp_lookup_peer *who = &l->at[i];
         if (who->path != path || who->state == PP_ASK_FAILED || who->inactive) {
@@ -169,7 +155,7 @@ static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, un
     if (open) {
         return;
     }
-    if (second_round(l, path)) {
+    if (pp_lookup_second_round(l, path)) {
         route_all(agent, now, l, path); /* at most once for each of the list */
     } else if (!look_beyond(agent, now, l, path)) {
         l->ended |= (uint8_t)(1u << path);
@@ -282,15 +268,6 @@ static void ask_next(struct pp_lookup *l, const struct pp_lookup_peer *who)
     }
 }
 
-/* The nearest to the key of all who name a peer: if it lives, its neighbours know. */
-static void note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uint16_t teller)
-{
-    struct pp_lookup_peer *before = pp_lookup_by_serial(l, who->voucher);
-    if (!before || pp_lookup_by_serial(l, teller) < before) {
-        who->voucher = teller;
-    }
-}
-
 /* A peer named by `teller`. vouched: by a member of the answer, so that even one which did not
  * answer before is tried once more. */
 static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, struct pp_lookup *l,
@@ -317,13 +294,13 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
     }
     who->vouched = who->vouched || vouched;
     if (!agent->ops->root) {
-        note_voucher(l, who, via);
+        pp_lookup_note_voucher(l, who, via);
     }
     if (who->state != PP_ASK_ANSWERED) {
         who->told = *peer;
     }
     if (who->vouched && who->state == PP_ASK_FAILED) {
-        revive(l, who);
+        pp_lookup_revive(l, who);
     }
     return who;
 }
@@ -416,7 +393,7 @@ static void on_answer(struct pp_agent *agent, pp_ns now, struct pp_answer *answe
     case PP_TIMEOUT:
         l->timeouts++;
         who->state = PP_ASK_FAILED;
-        if (!who->vouched || !revive(l, who)) {
+        if (!who->vouched || !pp_lookup_revive(l, who)) {
             ask_next(l, who);
             agent->ops->dead(agent, now, answer->peer);
         }

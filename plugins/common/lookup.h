@@ -84,6 +84,10 @@ struct pp_lookup_ops {
     /* Without root: given up before, so to be asked only when members of the answer name it.
      * May be NULL. */
     bool (*doubted)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
+    /* Without root: how far a peer's id is on the way to the key (0: not at all); until one says
+     * "complete", whoever is ahead of all that answered is asked first, one at a time. May be
+     * NULL. */
+    unsigned (*ahead)(const struct pp_id *key, const struct pp_id *id);
     /* The key whose closest follow `last` in the answer; false: nothing does. */
     bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
     /* Without `root`: the k closest known have answered; can nobody nearer be hidden? false: a few
@@ -144,5 +148,17 @@ size_t pp_lookup_answer(const struct pp_lookup *lookup, struct pp_peer *peers);
 size_t pp_lookup_trace(struct pp_lookup *lookup, struct pp_peer *path, size_t cap);
 /* May it stand in the answer? */
 bool pp_lookup_counts(const struct pp_lookup_peer *who);
+/* Three datagrams may be lost while their peer lives: one whom another has named may be tried once
+ * more, at its new endpoint if it is said to have moved. A client does not wait so long: somebody
+ * sits before it, and what it asks for lies on the others too. */
+bool pp_lookup_revive(const struct pp_lookup *l, struct pp_lookup_peer *who);
+/* All of the window have answered. Whoever did not, though one of them names it, is asked again
+ * before the answer does without it; those whom only strangers farther off name are let go. */
+bool pp_lookup_second_round(struct pp_lookup *l, unsigned path);
+/* How far ahead the best peer of the path in such a state is, as the substrate sees it. */
+unsigned pp_lookup_farthest(const struct pp_agent *agent, struct pp_lookup *l, unsigned path,
+                            enum pp_ask_state state, struct pp_lookup_peer **best);
+/* The nearest to the key of all who name a peer: if it lives, its neighbours know. */
+void pp_lookup_note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uint16_t teller);
 
 #endif

@@ -208,3 +208,58 @@ void pp_lookup_seed_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *loo
         pp_lookup_seed(agent, now, lookup, &peers[i], NULL, result);
     }
 }
+
+bool pp_lookup_revive(const struct pp_lookup *l, struct pp_lookup_peer *who)
+{
+    if (l->hasty || who->revived) {
+        return false;
+    }
+    who->revived = true;
+    who->state = PP_ASK_NEW;
+    if (who->told.udp) {
+        who->peer = who->told;
+    }
+    return true;
+}
+
+bool pp_lookup_second_round(struct pp_lookup *l, unsigned path)
+{
+    size_t end = 0, answered = 0;
+    bool any = false;
+    for (; end < l->n && answered < l->k; end++) {
+        const struct pp_lookup_peer *who = &l->at[end];
+        answered += who->path == path && who->state == PP_ASK_ANSWERED && !who->inactive;
+    }
+    for (size_t i = 0; i < end; i++) {
+        struct pp_lookup_peer *who = &l->at[i], *voucher = pp_lookup_by_serial(l, who->voucher);
+        if (who->path == path && who->state == PP_ASK_FAILED && voucher && voucher < l->at + end) {
+            any = pp_lookup_revive(l, who) || any;
+        }
+    }
+    return any;
+}
+
+unsigned pp_lookup_farthest(const struct pp_agent *agent, struct pp_lookup *l, unsigned path,
+                            enum pp_ask_state state, struct pp_lookup_peer **best)
+{
+    unsigned farthest = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        struct pp_lookup_peer *who = &l->at[i];
+        unsigned ahead = who->path == path && who->state == state
+                             ? agent->ops->ahead(&l->key, &who->peer.id)
+                             : 0;
+        if (ahead > farthest) {
+            farthest = ahead;
+            *best = who;
+        }
+    }
+    return farthest;
+}
+
+void pp_lookup_note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uint16_t teller)
+{
+    struct pp_lookup_peer *before = pp_lookup_by_serial(l, who->voucher);
+    if (!before || pp_lookup_by_serial(l, teller) < before) {
+        who->voucher = teller;
+    }
+}

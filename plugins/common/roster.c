@@ -76,7 +76,12 @@ size_t pp_roster_nearest(const struct pp_roster *r, const struct pp_id *key, siz
             pp_peerset_insert(&best, &order, max, &entry);
         }
     }
-    return pp_peerset_peers(&best, out, max);
+    size_t n = pp_peerset_peers(&best, out, max);
+    const struct pp_entry *next = r->kind->next ? r->kind->next(r, key) : NULL;
+    if (next && n > 0 && pp_peerset_find(&best, &order, &next->peer.id) < 0) {
+        out[n < max ? n++ : n - 1] = next->peer;
+    }
+    return n;
 }
 
 bool pp_roster_nearer(const struct pp_roster *r, const struct pp_id *key, const struct pp_id *a,

@@ -13,11 +13,15 @@
 
 #define PP_ROSTER_KNOWN 64 /* peers that a client or joiner remembers */
 
+struct pp_roster;
+
 struct pp_roster_kind {
     /* The list's order, from our id: no two ids tie. */
     struct pp_id (*own)(const struct pp_id *origin, const struct pp_id *id);
     /* Closeness to a key; ties go to the smaller id. */
     struct pp_id (*metric)(const struct pp_id *origin, const struct pp_id *id);
+    /* The peer that routing goes by, whether or not it is among the nearest; may be NULL. */
+    const struct pp_entry *(*next)(const struct pp_roster *r, const struct pp_id *key);
     bool suspects; /* whoever is overdue is still named to others, who ask for themselves */
 };
 
@@ -49,7 +53,7 @@ bool pp_roster_admits(const struct pp_roster *r, const struct pp_id *id);
 void pp_roster_remember(struct pp_roster *r, pp_ns now, const struct pp_entry *entry);
 
 /* The `max` (at most PP_PAGE_MAX) nearest to the key of all peers that may be named and, when
- * active, of ourselves. */
+ * active, of ourselves; and the one to go by. */
 size_t pp_roster_nearest(const struct pp_roster *r, const struct pp_id *key, size_t max,
                          struct pp_peer *out);
 /* How many a reply or seed names for k: some more than asked, for some may have died unnoticed. */

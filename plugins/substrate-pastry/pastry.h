@@ -55,7 +55,6 @@ static inline const struct pp_substrate_node *pastry_of(const struct pp_member *
 }
 
 /* table.c */
-extern const struct pp_roster_kind pastry_kind;
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index);
 /* Is an id within the leaf set's arc, so that its node would be known? side: PASTRY_LEFT is
  * counter-clockwise of us. */
@@ -85,6 +84,7 @@ void pastry_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *
                     const struct pp_header *header, struct pp_reader *body);
 
 /* route.c */
+extern const struct pp_roster_kind pastry_kind;
 extern const struct pp_lookup_ops pastry_lookup_ops;
 enum pp_covers pastry_covers(const struct pp_substrate_node *n, const struct pp_id *key,
                              unsigned k);

@@ -25,16 +25,22 @@ enum pp_covers pastry_covers(const struct pp_substrate_node *n, const struct pp_
     return known && all < k ? PP_COVERS_YES : PP_COVERS_UNKNOWN;
 }
 
-static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
+/* The cell of the key's next digit. */
+static const struct pp_entry *next(const struct pp_roster *r, const struct pp_id *key)
 {
-    const struct pp_substrate_node *n = (const struct pp_substrate_node *)a;
-    pp_roster_seed(a, now, l);
-    if (n->r.m.a.active && !pp_id_equal(&l->key, &n->r.m.a.self.id)) {
-        const struct pp_entry *entry = pastry_cell_best(n, pastry_cell_of(n, &l->key));
-        if (entry) {
-            pp_lookup_seed(a, now, l, &entry->peer, NULL, false);
-        }
-    }
+    const struct pp_substrate_node *n = (const struct pp_substrate_node *)r;
+    bool own = pp_id_equal(key, &r->m.a.self.id);
+    return own || !r->m.a.active ? NULL : pastry_cell_best(n, pastry_cell_of(n, key));
+}
+
+/* Only its neighbours know a node for certain: they name it until they are sure that it is dead. */
+const struct pp_roster_kind pastry_kind = {
+    .own = pp_distance_clockwise, .metric = pp_distance_ring, .next = next, .suspects = true};
+
+/* Whole digits would need the network's b, which a key has not; more bits are no fewer digits. */
+static unsigned ahead(const struct pp_id *key, const struct pp_id *id)
+{
+    return pp_id_shared_bits(key, id);
 }
 
 /* A look-up had no answer from one of our leaves: a hole in the leaf set costs more than one more
@@ -61,7 +67,8 @@ static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, si
 }
 
 const struct pp_lookup_ops pastry_lookup_ops = {.rank = pp_roster_rank_peer,
-                                                .seed = seed,
+                                                .seed = pp_roster_seed,
+                                                .ahead = ahead,
                                                 .spacing = spacing,
                                                 .fresh = pp_member_fresh,
                                                 .rto = pp_member_ask_rto,

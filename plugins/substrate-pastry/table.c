@@ -4,10 +4,6 @@
  */
 #include "pastry.h"
 
-/* Only its neighbours know a node for certain: they name it until they are sure that it is dead. */
-const struct pp_roster_kind pastry_kind = {
-    .own = pp_distance_clockwise, .metric = pp_distance_ring, .suspects = true};
-
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index)
 {
     return index < n->net->half || n->r.table.n - index <= n->net->half;
