@@ -30,10 +30,8 @@ static void send(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, struct 
 {
     pp_ns rto = agent->ops->rto(agent, &who->peer.id);
     struct pp_request request = {.to = &who->peer,
-                                 .rto = !who->revived ? rto : rto / (agent->ops->root ? 2 : 16),
-                                 .tries = !who->revived      ? PP_RPC_TRIES
-                                          : agent->ops->root ? PP_RPC_TRIES + 1
-                                                             : PP_RPC_TRIES + 3,
+                                 .rto = !who->revived ? rto : rto / (agent->ops->root ? 2 : 4),
+                                 .tries = who->revived ? PP_RPC_TRIES + 1 : PP_RPC_TRIES,
                                  .done = on_answer,
                                  .owner = l,
                                  .tag = (uint32_t)purpose << 16 | who->serial};
