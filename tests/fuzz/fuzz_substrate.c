@@ -1,12 +1,11 @@
 /*
- * Any octets as a Chord datagram: described, delivered to a lone member, to one of a small ring and
+ * Any octets as a datagram of the substrate that is linked in: described, delivered to a lone member, to one of a small ring and
  * to a client, and, where a page of peers is well formed, written and read again. Nothing may crash
  * and no local invariant may break.
  */
-#include <substrate-chord/messages.h>
-
 #include <common/find.h>
 #include <peerpost/substrate.h>
+#include <sim/world/world.h>
 #include <stdlib.h>
 
 extern const struct pp_substrate peerpost_plugin;
@@ -75,14 +74,14 @@ static void deliver(struct pp_substrate_node *node, uint8_t from, uint32_t facts
 static void at_nodes(struct pp_bytes payload)
 {
     static const uint8_t seed[16] = {7};
-    const union pp_value values[] = {
-        {.number = 4}, {.number = 15 * (int64_t)PP_SECOND}, {.number = (int64_t)PP_MINUTE}};
+    union pp_value *values = pp_world_values(&peerpost_plugin.plugin, NULL);
     struct pp_net *net;
     struct pp_substrate_node *ring[RING];
     struct pp_error error;
-    if (peerpost_plugin.open(&net, values, &host, &error) != PP_OK) {
-        return;
+    if (!values || peerpost_plugin.open(&net, values, &host, &error) != PP_OK) {
+        abort();
     }
+    free(values);
     for (uint8_t i = 0; i < RING; i++) {
         struct pp_peer self = peer_of((uint8_t)(10 + 10 * i));
         ring[i] = peerpost_plugin.create(net, NULL, i == 0 ? PP_CLIENT : PP_MEMBER, &self, seed);
