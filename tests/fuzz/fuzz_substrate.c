@@ -1,7 +1,7 @@
 /*
- * Any octets as a datagram of the substrate that is linked in: described, delivered to a lone member, to one of a small ring and
- * to a client, and, where a page of peers is well formed, written and read again. Nothing may crash
- * and no local invariant may break.
+ * Any octets as a datagram of the substrate that is linked in: described, delivered to a lone
+ * member, to one of a small ring and to a client, and, where a page of peers is well formed,
+ * written and read again. Nothing may crash and no local invariant may break.
  */
 #include <common/find.h>
 #include <peerpost/substrate.h>
