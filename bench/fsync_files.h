@@ -6,7 +6,7 @@
 
 #define FSYNC_WRITERS 64
 
-/* Files of `size` octets that so many parallel writers make durable a second. Negative: a failure. */
+/* Files of `size` octets that all writers make durable a second. Negative: a failure. */
 double fsync_files_rate(const char *folder, size_t size, double seconds);
 
 #endif

@@ -215,7 +215,7 @@ int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name
 /* Freezes the active table when it has at least so many octets and none is being filled. The
  * writer's, like all that changes the active table. */
 void fs_freeze(struct fs_store *s, uint64_t least);
-/* Octets from which on a table is frozen: a part of the log, so that the writer need not wait. */
+/* Octets of log records from which on a table is frozen. */
 uint64_t fs_freeze_size(const struct fs_store *s);
 /* Applies one row of a log record. ! PP_NOMEM */
 int fs_apply(struct fs_table *table, struct pp_bytes key, struct pp_bytes value, unsigned mark);

@@ -91,8 +91,7 @@ static uint64_t log_size(const struct fs_store *s)
 
 uint64_t fs_freeze_size(const struct fs_store *s)
 {
-    uint64_t size = log_size(s) / 4;
-    return size < s->log_min ? s->log_min : size > s->log_max ? s->log_max : size;
+    return s->log_max; /* the more at once, the less each file costs to sync */
 }
 
 static bool disk_has(struct fs_store *s, uint64_t octets)
