@@ -338,6 +338,8 @@ static int log_changes(struct fs_txn *t, bool adding)
     uint8_t head[FS_RECORD_HEAD] = {0};
     pp_buf_add(&record, head, sizeof head);
     int err = each(&t->changes, to_record, &record);
+    fs_runs_release(t->runs); /* no reads from here on: room that old runs take comes back */
+    t->runs = NULL;
     err = err ? PP_FULL : fs_log_room(s, record.len + 8, t->debt, adding);
     if (!err) {
         err = fs_log_append(s, &record, t->used);
