@@ -31,6 +31,7 @@ static void host_state(void *ctx, enum pp_state state, const char *text)
     struct pp_overlay *o = ctx;
     bool hidden = o->options.role == PP_MEMBER && o->role == PP_CLIENT;
     o->instance = state;
+    o->was_whole |= o->role == PP_MEMBER && (state == PP_ACTIVE || state == PP_DEGRADED);
     o->instance_changed = true;
     if (!hidden) {
         pp_overlay_set_state(o, state, "%s", text ? text : "");
@@ -236,7 +237,8 @@ void pp_overlay_set_state(struct pp_overlay *o, enum pp_state state, const char 
 
 bool pp_overlay_is_active(const struct pp_overlay *o)
 {
-    return o->node && (o->instance == PP_ACTIVE || o->instance == PP_DEGRADED);
+    bool last = o->instance == PP_ALONE && o->was_whole; /* it still serves and lets others in */
+    return o->node && (o->instance == PP_ACTIVE || o->instance == PP_DEGRADED || last);
 }
 
 int pp_overlay_become(struct pp_overlay *o, enum pp_role role)
@@ -254,6 +256,7 @@ int pp_overlay_become(struct pp_overlay *o, enum pp_role role)
     pp_random(seed, sizeof seed);
     o->role = role;
     o->instance = PP_JOINING;
+    o->was_whole = false;
     o->instance_changed = false;
     o->node = o->plugin->create(o->net, o, role, &o->self, seed);
     return o->node ? PP_OK : PP_NOMEM;

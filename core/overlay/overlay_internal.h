@@ -76,6 +76,7 @@ struct pp_overlay {
     bool former;            /* was a member in an earlier run */
     bool instance_changed;  /* the substrate's state is new */
     enum pp_state instance; /* what it said last */
+    bool was_whole;         /* this member instance was active: alone, it is all the network */
     struct pp_peer to_meet[PP_MEET_MAX];
     size_t n_to_meet;
     pp_ns started, active_seen; /* when an active peer last answered */

@@ -172,8 +172,8 @@ static void apply_founding_rule(struct pp_overlay *o, struct pp_now now)
     if (pp_mutant("overlay-no-founding")) {
         return;
     }
-    if (o->options.role != PP_MEMBER || !o->former || now.mono - since < o->options.found_after ||
-        !o->address_known) {
+    if (o->options.role != PP_MEMBER || !o->former || pp_overlay_is_active(o) ||
+        now.mono - since < o->options.found_after || !o->address_known) {
         return;
     }
     for (size_t i = 0; i < o->cache.n; i++) {
