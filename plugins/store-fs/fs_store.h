@@ -231,6 +231,12 @@ static inline char fs_key_type(struct pp_bytes key)
 /* The file that holds a row; false: none does. */
 bool fs_key_group(struct pp_bytes key, enum pp_kind *kind, struct pp_name *name);
 
+/* text.c: a text taken apart from *at on, which moves past what was taken. */
+bool fs_skip(const char **at, const char *literal);
+bool fs_number(const char **at, int base, uint64_t *value);
+/* Up to a space or line end, at most cap - 1 octets. */
+bool fs_word(const char **at, char *out, size_t cap);
+
 /* check.c: every file; returns the faults found. A repair moves damaged ones to quarantine/. */
 int fs_files_verify(struct fs_store *s, bool repair, const struct pp_sink *sink);
 

@@ -182,7 +182,8 @@ int fs_group_write(struct fs_store *s, const struct fs_group *g, bool aside)
     char path[90];
     fs_group_path(path, g->kind, &g->name);
     if (aside) {
-        strcat(path, ".new");
+        size_t len = strlen(path);
+        snprintf(path + len, sizeof path - len, ".new");
     }
     int err = fs_text_write(&text, g);
     int fd = err ? -1 : create(s, path);

@@ -82,30 +82,32 @@ static bool read_checked(struct fs_store *s, const char *text)
 {
     struct fs_state *st = &s->state;
     char epoch[33], meta[2 * ROWS_META_LEN + 1];
-    unsigned long check;
-    int n = 0;
-    const char *end = strstr(text, "\ncheck ");
-    unsigned long long segment, batch, used;
-    const char *second = strchr(text, '\n');
-    if (!end || sscanf(end + 7, "%lx", &check) != 1 ||
-        check != crc32(0, (const Bytef *)text, (uInt)(end + 1 - text)) ||
-        sscanf(second, "\nepoch %32s\nsegment %llu\nbatch %llu\nused %llu\ncounters %136s\nruns%n",
-               epoch, &segment, &batch, &used, meta, &n) != 5 ||
-        n == 0 || pp_unhex(s->store.epoch, 16, pp_str(epoch)) != PP_OK) {
+    uint64_t check;
+    const char *end = strstr(text, "\ncheck "), *sum = end ? end + 7 : NULL;
+    const char *at = strchr(text, '\n');
+    if (!end || !fs_number(&sum, 16, &check) ||
+        check != crc32(0, (const Bytef *)text, (uInt)(end + 1 - text))) {
         return false;
     }
-    st->segment = segment;
-    st->batch = batch;
-    st->used = used;
+    bool read = fs_skip(&at, "\nepoch ") && fs_word(&at, epoch, sizeof epoch) &&
+                fs_skip(&at, "\nsegment ") && fs_number(&at, 10, &st->segment) &&
+                fs_skip(&at, "\nbatch ") && fs_number(&at, 10, &st->batch) &&
+                fs_skip(&at, "\nused ") && fs_number(&at, 10, &st->used) &&
+                fs_skip(&at, "\ncounters ") && fs_word(&at, meta, sizeof meta) &&
+                fs_skip(&at, "\nruns");
+    if (!read || pp_unhex(s->store.epoch, 16, pp_str(epoch)) != PP_OK) {
+        return false;
+    }
     st->has_meta = strcmp(meta, "-") != 0;
     return (!st->has_meta || pp_unhex(st->meta, ROWS_META_LEN, pp_str(meta)) == PP_OK) &&
-           read_runs(st, second + n);
+           read_runs(st, at);
 }
 
 int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error)
 {
     char text[STATE_MAX + 1];
-    unsigned format = 0;
+    uint64_t format = 0;
+    const char *at = text;
     int fd = openat(s->path, "state", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return errno == ENOENT ? pp_fail(error, PP_NOT_FOUND, "%s: the folder holds no store", path)
@@ -114,12 +116,14 @@ int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error)
     ssize_t n = pread(fd, text, STATE_MAX, 0);
     close(fd);
     text[n > 0 ? n : 0] = '\0';
-    if (sscanf(text, "Peerpost store of flat files, format %u", &format) == 1 &&
-        format != FS_FORMAT) {
-        return pp_fail(error, PP_FORMAT,
-                       "%s: the store has format %u, this version reads format %u: use the version "
-                       "that wrote it, or migrate the store",
-                       path, format, FS_FORMAT);
+    bool ours =
+        fs_skip(&at, "Peerpost store of flat files, format ") && fs_number(&at, 10, &format);
+    if (ours && format != FS_FORMAT) {
+        return pp_fail(
+            error, PP_FORMAT,
+            "%s: the store has format %llu, this version reads format %u: use the version "
+            "that wrote it, or migrate the store",
+            path, (unsigned long long)format, FS_FORMAT);
     }
     if (format != FS_FORMAT || !read_checked(s, text)) {
         return pp_fail(error, PP_BROKEN,

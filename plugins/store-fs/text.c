@@ -5,6 +5,8 @@
  */
 #include "fs_store.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -382,18 +384,55 @@ static int read_line(struct fs_group *g, struct rows_head *head, struct pp_bytes
 }
 
 /* The first line; text ends at *end. */
+bool fs_skip(const char **at, const char *literal)
+{
+    size_t len = strlen(literal);
+    bool same = strncmp(*at, literal, len) == 0;
+    *at += same ? len : 0;
+    return same;
+}
+
+bool fs_number(const char **at, int base, uint64_t *value)
+{
+    char *end;
+    bool digit = base == 16 ? isxdigit((unsigned char)**at) : isdigit((unsigned char)**at);
+    errno = 0;
+    *value = strtoull(*at, &end, base);
+    *at = digit ? end : *at;
+    return digit && errno == 0;
+}
+
+bool fs_word(const char **at, char *out, size_t cap)
+{
+    size_t len = strcspn(*at, " \n");
+    if (len == 0 || len >= cap) {
+        return false;
+    }
+    memcpy(out, *at, len);
+    out[len] = '\0';
+    *at += len;
+    return true;
+}
+
 static int read_first(const struct pp_buf *file, size_t *end)
 {
-    unsigned format = 0;
-    unsigned long crc = 0;
+    uint64_t format = 0, crc = 0, text_end = 0;
     char first[FIRST + 1];
+    const char *at = first;
     if (file->len <= FIRST) {
         return PP_BROKEN;
     }
     memcpy(first, file->data, FIRST);
     first[FIRST] = '\0';
-    if (sscanf(first, "Peerpost file %u, check %lx, %zu", &format, &crc, end) != 3 ||
-        format != FS_FORMAT || *end < FIRST || *end >= file->len || file->data[*end] != '\n') {
+    bool read = fs_skip(&at, "Peerpost file ") && fs_number(&at, 10, &format) &&
+                fs_skip(&at, ", check ") && fs_number(&at, 16, &crc) && fs_skip(&at, ", ");
+    while (read && fs_skip(&at, " ")) {
+    }
+    if (!read || !fs_number(&at, 10, &text_end)) {
+        return PP_BROKEN;
+    }
+    *end = (size_t)text_end;
+    if (format != FS_FORMAT || *end < FIRST || *end >= file->len || file->data[*end] != '\n') {
         return PP_BROKEN;
     }
     return crc == crc32(0, file->data + FIRST, (uInt)(file->len - FIRST)) ? PP_OK : PP_BROKEN;

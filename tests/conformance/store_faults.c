@@ -325,8 +325,9 @@ int renameat(int from_at, const char *from, int to_at, const char *to)
         REAL(int (*)(int, const char *, int, const char *), renameat)(from_at, from, to_at, to);
     if (rc == 0 && getenv("PP_RECORD") && path_of(from_at, whole_from) &&
         path_of(to_at, whole_to)) {
-        strcat(strcat(whole_from, "/"), from);
-        strcat(strcat(whole_to, "/"), to);
+        size_t n = strlen(whole_from), m = strlen(whole_to);
+        snprintf(whole_from + n, sizeof whole_from - n, "/%s", from);
+        snprintf(whole_to + m, sizeof whole_to - m, "/%s", to);
         record('R', whole_from, 0, whole_to, strlen(whole_to));
     }
     return rc;
