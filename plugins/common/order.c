@@ -30,6 +30,32 @@ struct pp_id pp_id_after(const struct pp_id *id)
     return pp_id_add(id, &one);
 }
 
+/* All digits of an octet at once; `tops` has the highest bit of each: borrows do not cross them. */
+static struct pp_id digits(const struct pp_id *origin, const struct pp_id *id, unsigned tops)
+{
+    struct pp_id out;
+    for (size_t i = 0; i < PP_ID_LEN; i++) {
+        unsigned x = id->b[i], k = origin->b[i];
+        out.b[i] = (uint8_t)(((x | tops) - (k & ~tops)) ^ ((x ^ ~k) & tops));
+    }
+    return out;
+}
+
+struct pp_id pp_distance_digits2(const struct pp_id *origin, const struct pp_id *id)
+{
+    return digits(origin, id, 0xaa);
+}
+
+struct pp_id pp_distance_digits4(const struct pp_id *origin, const struct pp_id *id)
+{
+    return digits(origin, id, 0x88);
+}
+
+struct pp_id pp_distance_digits8(const struct pp_id *origin, const struct pp_id *id)
+{
+    return digits(origin, id, 0x80);
+}
+
 int pp_id_top_bit(const struct pp_id *id)
 {
     static const struct pp_id zero;

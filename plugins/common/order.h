@@ -21,6 +21,13 @@ struct pp_id pp_distance_ring(const struct pp_id *origin, const struct pp_id *id
 
 /* The id that follows, on the ring. */
 struct pp_id pp_id_after(const struct pp_id *id);
+
+/* Surrogate routing (Zhao et al. 2004): digit by digit, how far the id's digit lies beyond the
+ * origin's, round the digits. With digits of one bit it is the XOR distance. */
+struct pp_id pp_distance_digits2(const struct pp_id *origin, const struct pp_id *id);
+struct pp_id pp_distance_digits4(const struct pp_id *origin, const struct pp_id *id);
+struct pp_id pp_distance_digits8(const struct pp_id *origin, const struct pp_id *id);
+
 /* Place of the highest bit set, 0..159; -1 for zero. */
 int pp_id_top_bit(const struct pp_id *id);
 /* Digit `index` (0 = most significant) of an id in base 2^bits; bits is 1, 2, 4 or 8. */

@@ -4,7 +4,6 @@
  */
 #include "kademlia.h"
 
-#include <common/find.h>
 #include <common/report.h>
 #include <stdlib.h>
 
@@ -21,8 +20,13 @@ static const struct pp_option options[] = {
 static int open_net(struct pp_net **net, const union pp_value *values,
                     const struct pp_substrate_host *host, struct pp_error *error)
 {
-    const struct pp_net made = {host, (unsigned)values[0].number, (unsigned)values[1].number,
-                                (pp_ns)values[2].number, (pp_ns)values[3].number};
+    const struct pp_net made = {.tree = {.host = host,
+                                         .ops = &kademlia_tree_ops,
+                                         .bits = 1,
+                                         .cell = (unsigned)values[0].number,
+                                         .siblings = (unsigned)values[1].number,
+                                         .ping = (pp_ns)values[2].number},
+                                .refresh = (pp_ns)values[3].number};
     return pp_net_keep(net, &made, sizeof made, "kademlia", error);
 }
 
@@ -31,37 +35,35 @@ static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
 {
     struct pp_ping ping;
     if (header->kind == PP_WIRE_FIND) {
-        kademlia_on_find(kademlia_node(m), rx, header, body);
+        pp_roster_on_find(pp_roster_of(m), rx, header, body);
     } else if (header->kind == PP_WIRE_PING && pp_read_ping(body, &ping) == PP_OK) {
         pp_member_pong(m, rx, header, NULL, NULL, 0);
     } else if (header->kind == KADEMLIA_LEAVE && proved) {
-        kademlia_forget(m, now, &rx->from.id);
+        pp_tree_forget(m, now, &rx->from.id);
     }
 }
 
-static const struct pp_member_ops member_ops = {.entry = kademlia_entry,
-                                                .wanted = kademlia_wanted,
-                                                .learn = kademlia_learn,
-                                                .forget = kademlia_forget,
-                                                .known = kademlia_known,
-                                                .peers = kademlia_peers,
-                                                .seek_k = PP_K_MAX,
-                                                .place = kademlia_place,
-                                                .activated = kademlia_activated,
-                                                .request = request,
-                                                .tick = kademlia_tick,
-                                                .next = kademlia_next,
-                                                .goodbye = kademlia_goodbye,
-                                                .free = kademlia_free};
+static bool goodbye(struct pp_member *m, pp_ns now)
+{
+    (void)now;
+    pp_member_tell_all(m, KADEMLIA_LEAVE);
+    return false;
+}
+
+static const struct pp_member_ops member_ops = {
+    PP_TREE_MEMBER_OPS,      .learn = pp_tree_learn,
+    .place = kademlia_place, .activated = kademlia_activated,
+    .request = request,      .tick = kademlia_tick,
+    .next = kademlia_next,   .goodbye = goodbye};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
     struct pp_substrate_node *n = calloc(1, sizeof *n);
     if (n) {
-        pp_member_init(&n->m, &member_ops, &kademlia_lookup_ops, net->host, ctx, role, self, seed);
+        pp_tree_init(&n->t, &net->tree, &member_ops, ctx, role, self, seed);
         n->net = net;
-        n->upkeep_at = n->ask_at = n->refresh_at = PP_NEVER;
+        n->refresh_at = PP_NEVER;
     }
     return n;
 }
@@ -79,11 +81,6 @@ const struct pp_substrate peerpost_plugin = {
     .open = open_net,
     .close = pp_net_drop,
     .create = create,
-    PP_MEMBER_FUNCTIONS,
-    .covers = kademlia_covers,
-    .rank = kademlia_rank,
-    .snapshot = kademlia_snapshot,
-    .check = kademlia_check,
-    .arrange = kademlia_arrange,
+    PP_TREE_FUNCTIONS,
     .describe = describe,
 };

@@ -158,7 +158,7 @@ static void test_short_lists(void)
                {"kademlia", {"siblings=2", "bucket=1"}},
                {"pastry", {"leaves=4", "bits=1"}},
                {"can", {"dimensions=2", "uniform=off"}},
-               {"tapestry", {"siblings=2", "backups=0", "base=2"}}};
+               {"tapestry", {"siblings=2", "backups=0", "bits=2"}}};
     const char *name = getenv("PEERPOST_SUBSTRATE");
     for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
         if (strcmp(name ? name : "chord", few[i].substrate) == 0) {
