@@ -1,6 +1,7 @@
 /*
  * Cells of a tree and the only code that changes who stands in them (Maymounkov and Mazieres 2002,
- * section 2.2; siblings: Baumgart and Mies 2007, section 4.3; cells with backups: Zhao et al. 2004).
+ * section 2.2; siblings: Baumgart and Mies 2007, section 4.3; cells with backups: Zhao et al.
+ * 2004).
  */
 #include <common/tree.h>
 
