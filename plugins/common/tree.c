@@ -9,10 +9,11 @@
 
 const struct pp_roster_kind *pp_tree_kind(unsigned bits)
 {
-    static const struct pp_roster_kind kinds[] = {{pp_distance_xor, pp_distance_xor, true},
-                                                  {pp_distance_xor, pp_distance_digits2, true},
-                                                  {pp_distance_xor, pp_distance_digits4, true},
-                                                  {pp_distance_xor, pp_distance_digits8, true}};
+    static const struct pp_roster_kind kinds[] = {
+        {.own = pp_distance_xor, .metric = pp_distance_xor, .suspects = true},
+        {.own = pp_distance_xor, .metric = pp_distance_digits2, .suspects = true},
+        {.own = pp_distance_xor, .metric = pp_distance_digits4, .suspects = true},
+        {.own = pp_distance_xor, .metric = pp_distance_digits8, .suspects = true}};
     return &kinds[bits >= 8 ? 3 : bits >= 4 ? 2 : bits >= 2 ? 1 : 0];
 }
 
