@@ -1,8 +1,8 @@
 /*
  * Kademlia (Maymounkov and Mazieres 2002): the state of one node and what the files of this folder
  * call of each other. It is a tree (common/tree.h) whose digits have one bit, so that its order is
- * the XOR distance and its cells, one a length of shared prefix, are Kademlia's buckets; what is its
- * own is how buckets are filled and kept: look-ups of random ids in them.
+ * the XOR distance and its cells, one a length of shared prefix, are Kademlia's buckets; what is
+ * its own is how buckets are filled and kept: look-ups of random ids in them.
  */
 #ifndef KADEMLIA_H
 #define KADEMLIA_H
