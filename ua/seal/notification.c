@@ -139,13 +139,30 @@ int pp_seal_notification(struct pp_buf *out, const struct pp_notification *n,
     return bad;
 }
 
+/* The sender's one-time point must be a whole number of octets: OpenSSL clears the bits that a BIT
+ * STRING calls unused, so that a changed count of them could go unnoticed. */
+static bool points_are_whole(CMS_ContentInfo *cms)
+{
+    STACK_OF(CMS_RecipientInfo) *all = CMS_get0_RecipientInfos(cms);
+    for (int i = 0; all && i < sk_CMS_RecipientInfo_num(all); i++) {
+        CMS_RecipientInfo *ri = sk_CMS_RecipientInfo_value(all, i);
+        ASN1_BIT_STRING *point = NULL;
+        if (CMS_RecipientInfo_type(ri) == CMS_RECIPINFO_AGREE &&
+            (CMS_RecipientInfo_kari_get0_orig_id(ri, NULL, &point, NULL, NULL, NULL) != 1 ||
+             !point || (point->flags & 0x07) != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A BIO in memory wipes what it frees. */
 static BIO *decrypt_with(struct pp_bytes sealed, X509 *certificate, EVP_PKEY *key)
 {
     const uint8_t *at = sealed.data;
     CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)sealed.len);
     BIO *out = BIO_new(BIO_s_mem());
-    bool ok = cms && out && at == sealed.data + sealed.len &&
+    bool ok = cms && out && at == sealed.data + sealed.len && points_are_whole(cms) &&
               CMS_decrypt(cms, key, certificate, NULL, out, CMS_BINARY) == 1;
     CMS_ContentInfo_free(cms);
     ERR_clear_error();

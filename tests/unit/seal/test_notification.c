@@ -83,6 +83,23 @@ static void test_old_keys_and_wrong_keys(void)
     pp_buf_free(&sealed);
 }
 
+/* A point whose last bits happen to be zero stays the same when they are called unused: refused all
+ * the same, each time. One point in sixteen is such a one. */
+static void test_unused_bits_of_the_point(void)
+{
+    static const uint8_t point[] = {0x03, 0x42, 0x00, 0x04};
+    for (int round = 0; round < 64; round++) {
+        struct pp_buf sealed = {0};
+        struct pp_notification n;
+        CU_ASSERT_EQUAL(seal(&sealed, bob, false, false), PP_OK);
+        uint8_t *at = memmem(sealed.data, sealed.len, point, sizeof point);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+        at[2] = 4;
+        CU_ASSERT_EQUAL(open_by(&n, pp_buf_bytes(&sealed), bob, bob_key), PP_CRYPTO);
+        pp_buf_free(&sealed);
+    }
+}
+
 /* Changed anywhere, cut anywhere, longer: nothing opens. */
 static void test_tampering(void)
 {
@@ -184,6 +201,6 @@ static void test_end(void)
 }
 
 CHECK_MAIN("notification", CHECK(test_begin), CHECK(test_opens), CHECK(test_rsa_recipient),
-           CHECK(test_old_keys_and_wrong_keys), CHECK(test_tampering),
-           CHECK(test_signature_that_does_not_hold), CHECK(test_bounds), CHECK(test_keys_are_wiped),
-           CHECK(test_end))
+           CHECK(test_old_keys_and_wrong_keys), CHECK(test_unused_bits_of_the_point),
+           CHECK(test_tampering), CHECK(test_signature_that_does_not_hold), CHECK(test_bounds),
+           CHECK(test_keys_are_wiped), CHECK(test_end))
