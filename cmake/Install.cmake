@@ -32,7 +32,7 @@ install(FILES ${CMAKE_BINARY_DIR}/peerpost-plugin.pc DESTINATION ${CMAKE_INSTALL
 # The templates, each with a Makefile of its own.
 install(FILES tests/template/substrate_mesh.c tests/template/substrate/Makefile
   DESTINATION ${TEMPLATES}/substrate)
-install(FILES plugins/store-mem/store_mem.c plugins/store-mem/map.c plugins/store-mem/map.h
+install(FILES plugins/store-mem/store_mem.c
   tests/template/store/Makefile DESTINATION ${TEMPLATES}/store)
 
 # For people.
