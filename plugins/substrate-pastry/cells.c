@@ -164,7 +164,6 @@ static void step(struct pp_substrate_node *n, pp_ns now)
     struct pp_id centre;
     if (!next_empty(n, &centre)) {
         n->cell = 0;
-        n->first_round = false;
         n->cell_wait = pp_sooner(2 * n->cell_wait, LONGEST * n->net->refresh);
         n->cell_at = now + pp_random_jitter(&n->r.m.a.random, n->cell_wait);
         return;

@@ -36,7 +36,7 @@ struct pp_substrate_node {
     struct pp_id left, right; /* entering: who has granted */
     uint16_t cell;            /* the next to be looked at */
     uint8_t row, step, asked; /* the next row of gossip; entering: enum pastry_step, tries */
-    bool first_round, looking;
+    bool looking;
 };
 
 /* A cell of the routing table. */

@@ -18,7 +18,6 @@ void pastry_activated(struct pp_member *m, pp_ns now)
     pp_roster_ask_soon(&n->r, now);
     n->row = 0;
     n->cell = 0;
-    n->first_round = true;
     n->cell_wait = n->net->refresh;
     for (unsigned row = 0; row < pastry_rows(n); row++) {
         pastry_ask_row(n, now, row);
