@@ -21,27 +21,12 @@ static const struct pp_mailnet *net_of(const struct pp_letter *letter)
     return &pp_mail_is(letter->read->mail)->net;
 }
 
-static void stream_end(struct pp_letter *letter, struct pp_stream *stream)
-{
-    const struct pp_mailnet *net = net_of(letter);
-    if (stream->blob) {
-        net->ops->blob_free(net->impl, stream->blob);
-    }
-    pp_hash_destroy(stream->hash);
-    *stream = (struct pp_stream){0};
-}
-
 void pp_letter_free(struct pp_letter *letter)
 {
     const struct pp_mailnet *net = net_of(letter);
     pp_spread_finish(&letter->spread);
     net->ops->forget(net->impl, &letter->act);
-    for (size_t i = 0; i < PP_STREAMS; i++) {
-        stream_end(letter, &letter->streams[i]);
-    }
-    if (letter->body) {
-        net->ops->blob_free(net->impl, letter->body);
-    }
+    pp_retrieve_finish(&letter->retrieve);
     if (letter->ready) {
         net->ops->blob_free(net->impl, letter->ready);
     }
@@ -168,17 +153,11 @@ static void delete_done(struct pp_spread *s)
 static const struct pp_spread_kind delete_kind = {
     .request = delete_request, .judge = delete_judge, .done = delete_done, .widens = true};
 
-static void start_spread(struct pp_letter *letter, const struct pp_spread_kind *kind)
+static void start_delete(struct pp_letter *letter)
 {
     struct pp_name name = pp_name_of(pp_buf_bytes(&letter->n.object_id));
     struct pp_id key = pp_name_key(&name);
-    pp_spread_finish(&letter->spread);
-    pp_spread_init(&letter->spread, letter->read->mail, kind, letter, &key);
-}
-
-static void start_delete(struct pp_letter *letter)
-{
-    start_spread(letter, &delete_kind);
+    pp_spread_init(&letter->spread, letter->read->mail, &delete_kind, letter, &key);
     pp_spread_start(&letter->spread);
 }
 
@@ -302,99 +281,11 @@ static void deliver(struct pp_letter *letter)
 
 /* --- the body ------------------------------------------------------------------------------ */
 
-static int fetch_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
-{
-    struct pp_letter *letter = s->ctx;
-    const struct pp_mailnet *net = net_of(letter);
-    struct pp_stream *stream = NULL;
-    for (size_t i = 0; i < PP_STREAMS; i++) {
-        if (letter->streams[i].target == t || (!stream && !letter->streams[i].target)) {
-            stream = &letter->streams[i];
-        }
-    }
-    if (!stream) {
-        return PP_BUSY;
-    }
-    stream_end(letter, stream);
-    stream->target = t;
-    stream->blob = net->ops->blob_new(net->impl);
-    stream->hash = pp_hash_create();
-    ask->request.method = "GET";
-    ask->request.identifier = pp_buf_bytes(&letter->n.object_id);
-    ask->request.times.total += letter->n.object_size / 16384 * PP_SECOND;
-    return stream->blob && stream->hash ? PP_OK : PP_NOMEM;
-}
-
-static struct pp_stream *stream_of(struct pp_letter *letter, const struct pp_target *t)
-{
-    for (size_t i = 0; i < PP_STREAMS; i++) {
-        if (letter->streams[i].target == t) {
-            return &letter->streams[i];
-        }
-    }
-    return NULL;
-}
-
-static size_t fetch_data(struct pp_spread *s, struct pp_target *t, struct pp_bytes bytes)
-{
-    struct pp_letter *letter = s->ctx;
-    const struct pp_mailnet *net = net_of(letter);
-    struct pp_stream *stream = stream_of(letter, t);
-    if (!stream || stream->size + bytes.len > letter->n.object_size) {
-        pp_mail_blame(s->mail, &t->peer, "gives more octets than were sent");
-        snprintf(t->text, sizeof t->text, "gives more octets than were sent");
-        return 0;
-    }
-    stream->size += bytes.len;
-    pp_hash_add(stream->hash, bytes);
-    if (net->ops->blob_write(net->impl, stream->blob, bytes) != PP_OK) {
-        snprintf(t->text, sizeof t->text, "no room here for its answer");
-        return 0;
-    }
-    return bytes.len;
-}
-
-static bool is_right(struct pp_letter *letter, struct pp_stream *stream)
-{
-    uint8_t digest[32];
-    if (stream->size != letter->n.object_size) {
-        return false;
-    }
-    pp_hash_digest(stream->hash, digest);
-    return memcmp(digest, letter->n.object_digest, 32) == 0 || pp_mutant("fetch-ignore-digest");
-}
-
-static enum pp_verdict fetch_judge(struct pp_spread *s, struct pp_target *t)
-{
-    struct pp_letter *letter = s->ctx;
-    struct pp_stream *stream = stream_of(letter, t);
-    enum pp_verdict verdict = PP_VERDICT_BAD;
-    if (!t->error && t->status == 200 && stream) {
-        if (is_right(letter, stream)) {
-            letter->body = letter->body ? letter->body : stream->blob;
-            stream->blob = letter->body == stream->blob ? NULL : stream->blob;
-            verdict = PP_VERDICT_DONE;
-        } else {
-            pp_mail_blame(s->mail, &t->peer, "gives other octets than were sent");
-            snprintf(t->text, sizeof t->text, "gives other octets than were sent");
-        }
-    } else if (!t->error && (t->status == 404 || t->status == 410)) {
-        verdict = PP_VERDICT_MISSING;
-    }
-    if (stream) {
-        stream_end(letter, stream);
-    }
-    return verdict;
-}
-
 static void try_later(struct pp_letter *letter)
 {
     struct pp_buf value = {0};
-    char key[72], why[160];
-    pp_spread_why(&letter->spread, why, sizeof why);
-    snprintf(letter->why, sizeof letter->why,
-             "no good copy of its body: %u of the %u nodes asked lack it, %u failed (%s)",
-             letter->spread.missing, letter->spread.asked, letter->spread.bad, why);
+    char key[72];
+    snprintf(letter->why, sizeof letter->why, "%s", letter->retrieve.why);
     if (letter->received + KEEP_TRYING < pp_mail_seconds(letter->read->mail)) {
         set_aside(letter, PP_LETTER_LOST);
         return;
@@ -409,21 +300,15 @@ static void try_later(struct pp_letter *letter)
     leave(letter);
 }
 
-static void fetch_done(struct pp_spread *s)
+static void retrieved(struct pp_retrieve *r)
 {
-    struct pp_letter *letter = s->ctx;
-    if (letter->body) {
+    struct pp_letter *letter = r->ctx;
+    if (r->body) {
         deliver(letter);
     } else {
         try_later(letter);
     }
 }
-
-static const struct pp_spread_kind fetch_kind = {.request = fetch_request,
-                                                 .data = fetch_data,
-                                                 .judge = fetch_judge,
-                                                 .done = fetch_done,
-                                                 .widens = true};
 
 /* --- begin --------------------------------------------------------------------------------- */
 
@@ -498,11 +383,12 @@ void pp_letter_start(struct pp_read *read, const char *hash)
         read->active--;
         pp_letter_free(letter);
     } else {
-        start_spread(letter, &fetch_kind);
-        letter->spread.ops =
-            pp_mail_is(read->mail)->ops_fetch ? pp_mail_is(read->mail)->ops_fetch : 1;
-        letter->spread.answer_max = letter->n.object_size;
-        pp_spread_start(&letter->spread);
+        int rc =
+            pp_retrieve_start(&letter->retrieve, read->mail, pp_buf_bytes(&letter->n.object_id),
+                              letter->n.object_size, letter->n.object_digest, retrieved, letter);
+        if (rc != PP_OK) {
+            pp_read_fail(read, rc, "out of memory");
+        }
     }
 }
 

@@ -33,7 +33,8 @@ static int open_body(struct pp_letter *letter, struct blob_io *message, struct p
 {
     const struct pp_mailnet *net = message->net;
     struct pp_error error = {0};
-    struct blob_io body = {net, letter->body}, scratch = {net, net->ops->blob_new(net->impl)};
+    struct blob_io body = {net, letter->retrieve.body},
+                   scratch = {net, net->ops->blob_new(net->impl)};
     message->blob = net->ops->blob_new(net->impl);
     if (!scratch.blob || !message->blob) {
         if (scratch.blob) {

@@ -5,22 +5,12 @@
 #ifndef PP_MAIL_READ_PASS_H
 #define PP_MAIL_READ_PASS_H
 
-#include <base/hash.h>
 #include <mail/read.h>
+#include <mail/retrieve.h>
 #include <mail/spread.h>
 
 #define PP_READ_PARALLEL 16
 #define PP_OBJECT_MAX ((uint64_t)72 << 20)
-#define PP_STREAMS 8
-
-/* One answer of a body on its way. */
-struct pp_stream {
-    struct pp_target *target;
-    struct pp_blob *blob;
-    struct pp_hash *hash;
-    uint64_t size;
-    bool failed;
-};
 
 struct pp_letter {
     struct pp_act act; /* first */
@@ -31,11 +21,11 @@ struct pp_letter {
     bool opened;
     int64_t received; /* seconds */
     uint32_t attempts;
-    struct pp_spread spread; /* fetch, then delete */
-    struct pp_stream streams[PP_STREAMS];
-    struct pp_blob *body, *ready; /* sealed object; what goes into the Maildir */
-    struct pp_blob *signed_form;  /* what the sender signed, when it is to be kept */
-    char signature[400];          /* of Authentication-Results */
+    struct pp_retrieve retrieve; /* of the sealed body */
+    struct pp_spread spread;     /* deletion */
+    struct pp_blob *ready;       /* what goes into the Maildir */
+    struct pp_blob *signed_form; /* what the sender signed, when it is to be kept */
+    char signature[400];         /* of Authentication-Results */
     char return_path[256];
     enum pp_letter_end end;
     char why[256];
