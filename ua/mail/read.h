@@ -59,6 +59,9 @@ void pp_read_cancel(struct pp_read *read); /* accepts NULL */
 /* Looks up the own inbox's k nodes and notes them, so that a later fetch asks them even when others
  * are closest then. peers: what the look-up gave. */
 void pp_holders_note(struct pp_mail *mail, const struct pp_peer *peers, size_t n);
+/* An object to delete from its nodes with the next fetch; seed: of its capability, or NULL when the
+ * user's certificate may delete it. */
+void pp_delete_later(struct pp_mail *mail, struct pp_bytes identifier, const uint8_t *seed);
 /* Forgets marks older than 90 days. Call at start. */
 void pp_read_sweep(struct pp_mail *mail);
 

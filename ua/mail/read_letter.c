@@ -6,6 +6,7 @@
 #include <mail/read_pass.h>
 
 #include <base/crash.h>
+#include <mail/kept.h>
 #include <mail/record.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -98,15 +99,34 @@ static void object_hash(const struct pp_letter *letter, char out[65])
 
 /* --- deletion: "d:" + hash = attempts (4), object id, seed ----------------------------------- */
 
-static void note_deletion(struct pp_letter *letter, uint32_t attempts)
+static void note_deletion(struct pp_mail *mail, const char *hash, uint32_t attempts,
+                          struct pp_bytes identifier, const uint8_t *seed)
 {
+    static const uint8_t none[32];
     struct pp_buf value = {0};
+    char key[72];
+    pp_read_key(key, 'd', hash);
     pp_record_u32(&value, attempts);
-    pp_record_bytes(&value, pp_buf_bytes(&letter->n.object_id));
-    pp_record_u8(&value, letter->n.has_seed);
-    pp_record_fixed(&value, letter->n.deletion_seed, 32);
-    note(letter, 'd', letter->hash, pp_buf_bytes(&value));
+    pp_record_bytes(&value, identifier);
+    pp_record_u8(&value, seed != NULL);
+    pp_record_fixed(&value, seed ? seed : none, 32);
+    pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
     pp_buf_wipe(&value);
+}
+
+static void delete_again(struct pp_letter *letter, uint32_t attempts)
+{
+    note_deletion(letter->read->mail, letter->hash, attempts, pp_buf_bytes(&letter->n.object_id),
+                  letter->n.has_seed ? letter->n.deletion_seed : NULL);
+}
+
+void pp_delete_later(struct pp_mail *mail, struct pp_bytes identifier, const uint8_t *seed)
+{
+    uint8_t digest[32];
+    char hash[65];
+    pp_sha256(digest, identifier);
+    pp_hex(hash, digest, sizeof digest);
+    note_deletion(mail, hash, 0, identifier, seed);
 }
 
 static int delete_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
@@ -143,7 +163,7 @@ static void delete_done(struct pp_spread *s)
     struct pp_letter *letter = s->ctx;
     bool again = (s->bad || s->code != PP_OK) && letter->attempts + 1 < DELETE_ATTEMPTS;
     if (again) {
-        note_deletion(letter, letter->attempts + 1); /* the collector does the rest in the end */
+        delete_again(letter, letter->attempts + 1); /* the collector does the rest in the end */
     } else {
         note(letter, 'd', letter->hash, pp_bytes(NULL, 0));
     }
@@ -161,6 +181,21 @@ static void start_delete(struct pp_letter *letter)
     pp_spread_start(&letter->spread);
 }
 
+/* The reader wants its body to stay: maintain looks after it. */
+static void keep_on_nodes(struct pp_letter *letter)
+{
+    const struct pp_notification *n = &letter->n;
+    struct pp_kept kept = {.size = n->object_size,
+                           .has_seed = n->has_seed,
+                           .life = n->life,
+                           .renewed = (int64_t)n->created};
+    memcpy(kept.digest, n->object_digest, sizeof kept.digest);
+    memcpy(kept.seed, n->deletion_seed, sizeof kept.seed);
+    pp_buf_add(&kept.identifier, n->object_id.data, n->object_id.len);
+    pp_kept_note(letter->read->mail, &kept);
+    pp_kept_finish(&kept);
+}
+
 /* --- after delivery ------------------------------------------------------------------------ */
 
 static void mark(struct pp_letter *letter, uint64_t token)
@@ -170,8 +205,10 @@ static void mark(struct pp_letter *letter, uint64_t token)
     if (letter->opened && token == TOKEN_MARKED) {
         object_hash(letter, object);
         note_time(letter, 'o', object);
-        if (!letter->read->options.keep) {
-            note_deletion(letter, 0);
+        if (letter->read->options.keep) {
+            keep_on_nodes(letter);
+        } else {
+            delete_again(letter, 0);
         }
     }
     note_time(letter, 'm', letter->hash);

@@ -175,6 +175,23 @@ static void get_object(struct fake_node *node, const struct fake_ask *ask, struc
     }
 }
 
+static void head_object(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a)
+{
+    struct fake_object *o = fake_object(node, ask->identifier);
+    struct pp_buf keyid = {0};
+    pp_unbase64url(&keyid, field(ask, "Peerpost-Keyid"));
+    struct finding f = {.keyid = keyid.data};
+    if (o && keyid.len == 32 && !node->blank) {
+        pp_pem_each(pp_buf_bytes(&o->set), find_member, &f);
+    }
+    a->status = f.found ? 200 : 404;
+    for (size_t i = 0; f.found && i < o->n_taken; i++) {
+        a->status = memcmp(o->taken[i], keyid.data, 32) == 0 ? 410 : a->status;
+    }
+    pp_certificate_free(f.found);
+    pp_buf_free(&keyid);
+}
+
 static void delete_object(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a)
 {
     struct pp_signed s = {0};
@@ -314,6 +331,8 @@ void fake_node_handle(struct fake_node *node, const struct fake_ask *ask, struct
         (inbox ? append : put_object)(node, ask, a);
     } else if (strcmp(ask->method, "GET") == 0) {
         (inbox ? read_inbox : get_object)(node, ask, a);
+    } else if (strcmp(ask->method, "HEAD") == 0) {
+        head_object(node, ask, a);
     } else {
         delete_object(node, ask, a);
     }
