@@ -27,8 +27,12 @@ struct pp_mail {
 
 void pp_mail_options_default(struct pp_mail_options *o)
 {
-    *o = (struct pp_mail_options){
-        .k = 5, .max_age = 5 * PP_DAY, .life = (uint64_t)30 * 86400, .paths = 3};
+    *o = (struct pp_mail_options){.k = 5,
+                                  .max_age = 5 * PP_DAY,
+                                  .life = (uint64_t)30 * 86400,
+                                  .paths = 3,
+                                  .copies_target = 0.999,
+                                  .copies_operations = 2};
 }
 
 struct pp_mail *pp_mail_create(const struct pp_mail_options *options)

@@ -4,6 +4,7 @@
  * most 1,000 recipients), each Bcc has his own (docs/security.md section 3). It must not know
  * inboxes.
  */
+#include <mail/probe.h>
 #include <mail/send_pass.h>
 
 #include <base/crash.h>
@@ -222,6 +223,9 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
     ask->request.blob = run->blob;
     ask->request.times.total += g->size / 16384 * PP_SECOND;
     pp_ask_field(ask, "Peerpost-Life", "%llu", (unsigned long long)pp_mail_is(s->mail)->life);
+    if (s->k > pp_mail_is(s->mail)->k) {
+        pp_ask_field(ask, "Peerpost-Copies", "%u", s->k);
+    }
     pp_ids_add(&g->asked, &t->peer.id);
     return t->retried ? pp_sign_ask_as_user(s->mail, ask, NULL, NULL) : PP_OK;
 }
@@ -261,7 +265,8 @@ static enum pp_spread_next looked(struct pp_spread *s)
 {
     struct pp_send_group *run = s->ctx;
     struct pp_job_group *g = &run->send->job.groups[run->index];
-    if (s->code == PP_OK && !pp_mail_saw(s->mail, s->found)) {
+    unsigned k = pp_mail_is(s->mail)->k; /* what all look-ups of the last days are compared by */
+    if (s->code == PP_OK && s->k >= k && !pp_mail_saw(s->mail, s->found < k ? s->found : k)) {
         run->send->partition = true;
         return PP_SPREAD_STOP;
     }
@@ -353,6 +358,7 @@ void pp_send_start_store(struct pp_send_group *run)
     struct pp_name object = pp_name_of(pp_str(g->id));
     struct pp_id key = pp_name_key(&object);
     pp_spread_init(&run->spread, send->mail, &kind, run, &key);
+    run->spread.k = pp_probe_copies(send->mail);
     run->spread.ops = pp_mail_is(send->mail)->ops_store;
     run->spread.hedge = 5 * PP_SECOND + g->size / 65536 * PP_SECOND;
     run->running = true;
