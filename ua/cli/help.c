@@ -67,6 +67,26 @@ static const struct text {
      "  Finds and checks a certificate. --accept takes a new key for an address known before.\n"
      "Examples\n"
      "  peerpost lookup bob@uni.example\n"},
+    {"maintain",
+     "peerpost maintain [--if-due] [--drop OBJECT] [--json]\n"
+     "  Makes sure that your certificate, and the mail that you fetched with --keep, are on the\n"
+     "  nodes closest to them, and that their lives do not run out. To be run once a day.\n"
+     "  --if-due       only when the last round was about a day ago\n"
+     "  --drop OBJECT  that mail shall stay on the nodes no longer\n"
+     "  --json         one line for each object, and one for the whole\n"
+     "  Exit 75 when something is not on all its nodes: the next round goes on.\n"
+     "Examples\n"
+     "  peerpost maintain\n"
+     "  0 4 * * * peerpost maintain        (a line of crontab)\n"},
+    {"probe",
+     "peerpost probe [--samples N] [--json]\n"
+     "  Stores a few small objects on the nodes and asks for those of earlier runs: how often a\n"
+     "  copy can be had, and so how many copies of a mail are enough. Run it now and then; with\n"
+     "  copies.bodies: adaptive, your mails get as many copies as it found.\n"
+     "  --samples N    new objects to store (default: probe.samples)\n"
+     "Examples\n"
+     "  peerpost probe\n"
+     "  peerpost probe --samples 0 --json\n"},
     {"sign",
      "peerpost sign METHOD URL [--pragma VALUE] [--confirm VALUE]\n"
      "  Prints the options with which curl makes a signed request to a node, quoted for a shell.\n"
@@ -85,6 +105,8 @@ static const char whole[] =
     "  peerpost list, show          read it\n"
     "  peerpost queue list|run|drop what is still on its way\n"
     "  peerpost lookup ADDRESS      find somebody's certificate\n"
+    "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
+    "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
     "  peerpost sign METHOD URL     sign a request for curl\n"
     "\n"
     "Options before the command\n"

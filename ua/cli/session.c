@@ -200,6 +200,25 @@ static int connect_net(struct session *s, struct cli *cli, pp_ns patience, struc
     return rc == PP_OK ? open_net(s, &o, patience, error) : rc;
 }
 
+/* copies.bodies, .target, .operations */
+static int set_copies(struct pp_mail_options *o, struct cli *cli, struct pp_error *error)
+{
+    const char *bodies = pp_config_text(cli->config, "copies.bodies"), *target;
+    char *end;
+    o->copies_adaptive = strcmp(bodies, "adaptive") == 0;
+    if (!o->copies_adaptive && strcmp(bodies, "fixed") != 0) {
+        return pp_config_fail(cli->config, "copies.bodies", error,
+                              "%s is neither fixed nor adaptive", bodies);
+    }
+    target = pp_config_text(cli->config, "copies.target");
+    o->copies_target = strtod(target, &end);
+    o->copies_operations = (unsigned)pp_config_number(cli->config, "copies.operations");
+    return !*target || *end || !(o->copies_target > 0 && o->copies_target < 1)
+               ? pp_config_fail(cli->config, "copies.target", error,
+                                "%s is no number between 0 and 1, such as 0.999", target)
+               : PP_OK;
+}
+
 static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
 {
     struct pp_mail_options o;
@@ -218,6 +237,10 @@ static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
     o.ops_connections = (unsigned)pp_config_number(cli->config, "ops.connections");
     o.max_age = (pp_ns)pp_config_number(cli->config, "queue.max_age");
     o.keep_signed = pp_config_flag(cli->config, "deliver.keep_signed");
+    int rc = set_copies(&o, cli, error);
+    if (rc != PP_OK) {
+        return rc;
+    }
     s->mail = pp_mail_create(&o);
     if (!s->mail) {
         return pp_fail(error, PP_NOMEM, "out of memory");
