@@ -96,8 +96,8 @@ struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup 
         return who;
     }
     bool self = !pp_id_is_zero(&peer->id) && pp_id_equal(&peer->id, &agent->self.id);
-    if (self && !agent->active && pp_peer_same_endpoint(peer, &agent->self)) {
-        return NULL; /* an earlier life of ours, still in others' tables */
+    if (!agent->active && pp_peer_same_endpoint(peer, &agent->self)) {
+        return NULL; /* an earlier life of ours, still in others' tables; a client has no id */
     }
     if (!room(agent, lookup) || lookup->serial == UINT16_MAX) {
         return NULL;

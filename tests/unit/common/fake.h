@@ -47,7 +47,7 @@ static inline void fake_agent(struct pp_agent *agent, struct fake *fake,
                               const struct pp_lookup_ops *ops)
 {
     static const uint8_t seed[16] = {5};
-    struct pp_peer self = peer_number(100);
+    struct pp_peer self = peer_number(250);
     memset(fake, 0, sizeof *fake);
     pp_agent_init(agent, &fake_host, fake, &self, seed, ops);
 }

@@ -63,6 +63,10 @@ static void test_ourselves(void)
     struct pp_lookup l = {.k = 5, .paths = 1};
     fake_agent(&agent, &fake, &ops);
     CU_ASSERT_PTR_NULL(pp_lookup_offer(&agent, &l, &agent.self, NULL)); /* an earlier life */
+    struct pp_peer earlier = agent.self; /* a node that joins again is a client first: without id */
+    agent.self.id = (struct pp_id){{0}};
+    CU_ASSERT_PTR_NULL(pp_lookup_offer(&agent, &l, &earlier, NULL));
+    agent.self = earlier;
     agent.active = true;
     struct pp_lookup_peer *who = pp_lookup_offer(&agent, &l, &agent.self, NULL);
     CHECK_FATAL(who != NULL);
