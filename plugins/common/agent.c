@@ -31,6 +31,26 @@ void pp_agent_begin_reply(const struct pp_agent *agent, struct pp_writer *w,
     pp_writer_begin(w, request->kind | PP_WIRE_REPLY, flags_of(agent), request->id);
 }
 
+#define RTO_FIRST PP_SECOND
+#define RTO_FLOOR (150 * PP_MS) /* three tries in a second */
+#define US 1000ull
+
+pp_ns pp_agent_rto(const struct pp_agent *agent)
+{
+    pp_ns rto = (agent->srtt + 4ull * agent->rttvar) * US;
+    return agent->srtt == 0 || rto > RTO_FIRST ? RTO_FIRST : rto < RTO_FLOOR ? RTO_FLOOR : rto;
+}
+
+void pp_agent_sample(struct pp_agent *agent, pp_ns rtt)
+{
+    uint64_t us = rtt < US ? 1 : rtt < PP_MINUTE ? rtt / US : PP_MINUTE / US;
+    uint64_t old = agent->srtt, error = old > us ? old - us : us - old;
+    bool first = old == 0;
+    agent->rttvar = (uint32_t)(first ? us / 2 : (3ull * agent->rttvar + error) / 4);
+    agent->srtt = (uint32_t)(first ? us : (7 * old + us) / 8);
+    agent->srtt += agent->srtt == 0;
+}
+
 void pp_agent_send(struct pp_agent *agent, const struct pp_peer *to, const struct pp_writer *w)
 {
     if (!w->failed) {

@@ -410,6 +410,9 @@ static void take_reply(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
     pp_ns rtt;
     struct pp_rpc *rpc = pp_rpc_take(&m->a, now, header, rx, &rtt);
     if (!rpc) {
+        if (proved) { /* given up too early */
+            pp_quarantine_lift(&m->quarantine, &rx->from.id);
+        }
         return;
     }
     if (proved) {

@@ -7,7 +7,9 @@
 
 pp_ns pp_member_rto(const struct pp_member *m, const struct pp_id *id)
 {
-    return pp_entry_rto(m->ops->entry(m, id));
+    const struct pp_entry *entry = m->ops->entry(m, id);
+    bool guess = m->client && (!entry || entry->rtt == 0); /* somebody sits before it */
+    return guess ? pp_agent_rto(&m->a) : pp_entry_rto(entry);
 }
 
 size_t pp_member_entries(const struct pp_member *m, const struct pp_id *id,
@@ -39,8 +41,12 @@ static void late(struct pp_member *m, pp_ns now, const struct pp_id *id)
 
 void pp_member_dead(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
+    /* To a client all seem dead while its own line is: then nobody is to be shunned for it. */
+    bool mute = m->client && m->a.heard_at < m->a.asked_at;
     if (!pp_id_is_zero(id)) {
-        pp_quarantine_add(&m->quarantine, id, now);
+        if (!mute) {
+            pp_quarantine_add(&m->quarantine, id, now);
+        }
         m->trouble_until = now + PP_MINUTE;
         m->ops->forget(m, now, id);
     }
@@ -70,7 +76,7 @@ bool pp_member_ask(struct pp_member *m, pp_ns now, const struct pp_peer *to,
 {
     const struct pp_entry *entry = m->ops->entry(m, &to->id);
     struct pp_request request = {.to = to,
-                                 .rto = pp_entry_rto(entry),
+                                 .rto = pp_member_rto(m, &to->id),
                                  .tries = entry ? m->ops->patience : 0,
                                  .done = done,
                                  .owner = m,
@@ -197,7 +203,7 @@ static const struct pp_member *member_of(const struct pp_agent *a)
 bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
 {
     const struct pp_member *m = member_of(a);
-    const struct pp_entry *entry = m->client ? NULL : m->ops->entry(m, id);
+    const struct pp_entry *entry = m->ops->entry(m, id);
     return entry && !(entry->flags & PP_ENTRY_SUSPECT) &&
            pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
 }

@@ -135,8 +135,11 @@ struct pp_rpc *pp_rpc_take(struct pp_agent *agent, pp_ns now, const struct pp_he
         (rpc->payload[0] | PP_WIRE_REPLY) != header->kind) {
         return NULL;
     }
-    if (rpc->tries == 0 && !(rx->facts & PP_SLOW)) {
-        *rtt = now > rpc->sent ? now - rpc->sent : 1;
+    agent->heard_at = now;
+    if (rpc->tries == 0) {
+        pp_ns sample = now > rpc->sent ? now - rpc->sent : 1;
+        pp_agent_sample(agent, sample);
+        *rtt = rx->facts & PP_SLOW ? 0 : sample;
     }
     unlink_rpc(rpcs, rpc);
     return rpc;
@@ -183,6 +186,7 @@ void pp_rpc_tick(struct pp_agent *agent, pp_ns now)
         }
         unlink_rpc(&agent->rpcs, rpc);
         struct pp_answer answer = answer_of(rpc, PP_TIMEOUT);
+        agent->asked_at = rpc->sent;
         rpc->done(agent, now, &answer);
         free(rpc);
     }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The way of a message through a network of 8 nodes: several recipients, Bcc, attachment, reading
-headers first, keeping, deletion everywhere, unknown recipients, sendmail's options. Valid for every
-pair of plugins."""
-import base64, os, re
+headers first, keeping, deletion everywhere, unknown recipients, sendmail's options, holders that die.
+Valid for every pair of plugins."""
+import base64, os, re, time
 
 from labkit import Lab, check
 
@@ -99,9 +99,26 @@ def certificates(lab):
     print("lookup, unpublish, publish", flush=True)
 
 
+def holders_die(lab):
+    """Nobody waits until the network has noticed: what a user asks for lies on the others too."""
+    lab.agent(ALICE, "send", "-t", "--wait", input=f"From: {ALICE}\nTo: {BOB}\nSubject: orphan\n\norphan\n".encode())
+    for n in lab.holders(BOB)[:2]:
+        lab.kill(n)
+    times = []
+    for act, more in (("fetch", {}), ("send", {"input": f"From: {ALICE}\nTo: {BOB}\nSubject: heir\n\nheir\n".encode()}),
+                      ("fetch", {})):
+        start = time.monotonic()
+        lab.agent(ALICE if act == "send" else BOB, act, *(["-t"] if act == "send" else []), **more)
+        times.append(time.monotonic() - start)
+    for subject in (b"orphan", b"heir"):
+        check(sum(b"Subject: " + subject in m for m in lab.mails(BOB)) == 1, f"{subject} did not come once")
+    check(max(times) < 5, f"with 2 of 5 holders dead fetch, send, fetch took {times}")
+    print(f"2 of 5 holders killed: fetch, send, fetch in {', '.join(f'{t:.1f}' for t in times)} s", flush=True)
+
+
 def main():
     with Lab(nodes=8, k=5, users=[ALICE, BOB, CAROL]) as lab:
-        for part in (two_recipients, bcc, headers_first, keep, like_sendmail, certificates):
+        for part in (two_recipients, bcc, headers_first, keep, like_sendmail, certificates, holders_die):
             part(lab)
 
 

@@ -31,4 +31,22 @@ static void test_headers_say_who_is_active(void)
     pp_agent_free(&agent);
 }
 
-CHECK_MAIN("agent", CHECK(test_headers_say_who_is_active))
+static void test_time_out_of_strangers(void)
+{
+    struct pp_agent agent;
+    fake_agent(&agent, &fake, NULL);
+    CU_ASSERT_EQUAL(pp_agent_rto(&agent), PP_SECOND); /* nobody has answered yet */
+    pp_agent_sample(&agent, 0);
+    CU_ASSERT_EQUAL(pp_agent_rto(&agent), 150 * PP_MS);
+    for (unsigned i = 0; i < 50; i++) {
+        pp_agent_sample(&agent, 300 * PP_MS);
+    }
+    CU_ASSERT_TRUE(pp_agent_rto(&agent) >= 299 * PP_MS && pp_agent_rto(&agent) < 320 * PP_MS);
+    pp_agent_sample(&agent, 700 * PP_MS);
+    CU_ASSERT_TRUE(pp_agent_rto(&agent) > 700 * PP_MS);
+    pp_agent_sample(&agent, PP_NEVER);
+    CU_ASSERT_EQUAL(pp_agent_rto(&agent), PP_SECOND);
+    pp_agent_free(&agent);
+}
+
+CHECK_MAIN("agent", CHECK(test_headers_say_who_is_active), CHECK(test_time_out_of_strangers))

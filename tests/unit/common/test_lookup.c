@@ -348,6 +348,34 @@ static void test_root_rule_pings_the_answer(void)
     pp_agent_free(&agent);
 }
 
+static bool is_fresh(const struct pp_agent *agent, pp_ns now, const struct pp_id *id)
+{
+    return !fresh(agent, now, id);
+}
+
+/* A client that heard its peers lately asks one for the answer and pings nobody, or asks k at
+ * once. */
+static void test_a_client_trusts_whom_it_heard_lately(void)
+{
+    struct pp_id key = {{0x31}};
+    struct pp_lookup_request request = {.key = &key, .k = 5, .paths = 1, .token = 42};
+    for (unsigned root = 0; root < 2; root++) {
+        struct pp_agent agent;
+        struct pp_lookup_ops ops = root ? root_ops : all_ops;
+        ops.fresh = is_fresh;
+        make_net();
+        root_rule = root;
+        fake_agent(&agent, &fake, &ops);
+        agent.self.id = (struct pp_id){{0}};
+        CU_ASSERT_EQUAL(pp_lookup_start(&agent, 0, &request), PP_OK);
+        CU_ASSERT_EQUAL(fake.n, root ? 1 : 5);
+        play(&agent, 0);
+        exact(&key, 5);
+        CU_ASSERT_TRUE(!root || fake.n == fake.result.hops);
+        pp_agent_free(&agent);
+    }
+}
+
 static void test_paths_share_no_peer(void)
 {
     struct pp_agent agent;
@@ -407,5 +435,5 @@ static void test_cancelled_and_failed(void)
 CHECK_MAIN("lookup", CHECK(test_all_rule_is_exact), CHECK(test_the_dead_are_gone_round),
            CHECK(test_whom_a_member_of_the_answer_names_is_asked_again),
            CHECK(test_the_doubted_need_a_voucher), CHECK(test_root_rule_pings_the_answer),
-           CHECK(test_paths_share_no_peer), CHECK(test_nobody_answers),
-           CHECK(test_cancelled_and_failed))
+           CHECK(test_a_client_trusts_whom_it_heard_lately), CHECK(test_paths_share_no_peer),
+           CHECK(test_nobody_answers), CHECK(test_cancelled_and_failed))

@@ -154,6 +154,43 @@ static void test_clients(void)
     toy_end(&toy);
 }
 
+/* A client whose first peer answers after 1 ms asks others at 150 ms, again twice, and gives up. */
+static void test_a_client_waits_as_long_as_others_take(void)
+{
+    struct pp_peer via = peer_number(7), silent = peer_number(8);
+    toy_start(&toy, PP_CLIENT);
+    pp_member_meet(toy.n, PP_SECOND, &via, 1);
+    CU_ASSERT_EQUAL(pp_member_rto(&toy.n->m, &silent.id), PP_SECOND);
+    toy_answer(&toy, PP_SECOND + PP_MS, 0, 7, PP_WIRE_ACTIVE, NULL, 0);
+    CU_ASSERT_EQUAL(pp_member_rto(&toy.n->m, &silent.id), 150 * PP_MS);
+    pp_member_meet(toy.n, 2 * PP_SECOND, &silent, 1);
+    pp_member_meet(toy.n, 2 * PP_SECOND, &(struct pp_peer){.id = {{9}}, .udp = 9}, 1);
+    pp_member_ping(&toy.n->m, 2 * PP_SECOND, &via, 0);
+    toy_answer(&toy, 2 * PP_SECOND + PP_MS, toy.f.n - 1, 7, PP_WIRE_ACTIVE, NULL, 0);
+    size_t ping = 1;
+    CU_ASSERT_TRUE(pp_peer_same_endpoint(&toy.f.sent[ping].to, &silent));
+    toy_run(&toy, 3 * PP_SECOND + 60 * PP_MS);
+    CU_ASSERT_TRUE(pp_quarantine_has(&toy.n->m.quarantine, &silent.id, 3 * PP_SECOND));
+    toy_answer(&toy, 3 * PP_SECOND + 60 * PP_MS, ping, 8, PP_WIRE_ACTIVE, NULL, 0);
+    CU_ASSERT_FALSE(pp_quarantine_has(&toy.n->m.quarantine, &silent.id, 3 * PP_SECOND)); /* late */
+    toy_end(&toy);
+}
+
+static void test_a_client_without_a_line_shuns_nobody(void)
+{
+    struct pp_peer via = peer_number(7);
+    toy_start(&toy, PP_CLIENT);
+    pp_member_meet(toy.n, PP_SECOND, &via, 1);
+    toy_answer(&toy, PP_SECOND + PP_MS, 0, 7, PP_WIRE_ACTIVE, NULL, 0);
+    pp_member_ping(&toy.n->m, 2 * PP_SECOND, &via, 0);
+    toy_run(&toy, PP_MINUTE);
+    CU_ASSERT_EQUAL(toy.state, PP_ALONE);
+    CU_ASSERT_FALSE(pp_quarantine_has(&toy.n->m.quarantine, &via.id, 5 * PP_SECOND));
+    toy_end(&toy);
+}
+
 CHECK_MAIN("member ping", CHECK(test_hearsay_is_asked), CHECK(test_silence_is_suspicion_then_death),
            CHECK(test_an_old_endpoint_proves_nothing), CHECK(test_a_joiner_under_a_known_id),
-           CHECK(test_a_list_is_answered), CHECK(test_whom_do_you_know), CHECK(test_clients))
+           CHECK(test_a_list_is_answered), CHECK(test_whom_do_you_know), CHECK(test_clients),
+           CHECK(test_a_client_waits_as_long_as_others_take),
+           CHECK(test_a_client_without_a_line_shuns_nobody))

@@ -107,6 +107,27 @@ static void test_samples_only_where_they_mean_something(void)
     pp_agent_free(&agent);
 }
 
+static void test_what_the_agent_learns_of_time(void)
+{
+    struct pp_agent agent;
+    struct pp_peer to = peer_number(1);
+    pp_ns rtt;
+    fake_agent(&agent, &fake, NULL);
+    ask(&agent, PP_SECOND, &to, PP_SECOND, NULL);
+    CU_ASSERT_TRUE(reply(&agent, PP_SECOND + 8 * PP_MS, 0, &to, 16 | PP_WIRE_REPLY,
+                         PP_ID_PROVED | PP_SLOW, &rtt));
+    CU_ASSERT_EQUAL(agent.srtt, 8000); /* a stranger's handshake takes as long again */
+    CU_ASSERT_EQUAL(agent.heard_at, PP_SECOND + 8 * PP_MS);
+    ask(&agent, 5 * PP_SECOND, &to, PP_SECOND, NULL);
+    pp_rpc_tick(&agent, 6 * PP_SECOND);
+    pp_rpc_tick(&agent, 8 * PP_SECOND);
+    CU_ASSERT_EQUAL(agent.asked_at, 0);
+    pp_rpc_tick(&agent, 12 * PP_SECOND);
+    CU_ASSERT_EQUAL(agent.asked_at, 5 * PP_SECOND);
+    CU_ASSERT_EQUAL(agent.srtt, 8000);
+    pp_agent_free(&agent);
+}
+
 static void test_many_in_order_and_forgotten(void)
 {
     struct pp_agent agent;
@@ -138,4 +159,4 @@ static void test_many_in_order_and_forgotten(void)
 
 CHECK_MAIN("rpc", CHECK(test_three_tries_with_back_off), CHECK(test_who_may_answer),
            CHECK(test_samples_only_where_they_mean_something),
-           CHECK(test_many_in_order_and_forgotten))
+           CHECK(test_what_the_agent_learns_of_time), CHECK(test_many_in_order_and_forgotten))
