@@ -7,6 +7,7 @@
 
 #include <config/config.h>
 #include <peerpost/error.h>
+#include <peerpost/now.h>
 #include <stdbool.h>
 #include <sysexits.h>
 
@@ -38,6 +39,10 @@ const char *cli_value(int argc, char **argv, int *i, const char *name);
 
 /* The configuration's schema, and a loaded configuration into cli. */
 int cli_configure(struct cli *cli, struct pp_error *error);
+
+struct session;
+/* session_open with a line of progress while another process of the user is at work. */
+int cli_session(struct session **session, struct cli *cli, pp_ns patience, struct pp_error *error);
 
 /* A line of progress on a terminal; nothing in a pipe. "" wipes it. */
 void cli_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -8,7 +8,7 @@
 #include <base/file.h>
 #include <box/files.h>
 #include <box/maildir.h>
-#include <cli/session.h>
+#include <session/session.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -55,8 +55,8 @@ static int make_request(struct cli *cli, EVP_PKEY *key, const char *path, struct
 
 static int make_folders(struct cli *cli, struct pp_error *error)
 {
-    int rc = pp_box_make_folder(session_spool(cli), error);
-    return rc == PP_OK ? pp_maildir_make(session_maildir(cli), error) : rc;
+    int rc = pp_box_make_folder(session_spool(cli->config), error);
+    return rc == PP_OK ? pp_maildir_make(session_maildir(cli->config), error) : rc;
 }
 
 static int begin(struct cli *cli, struct pp_error *error)

@@ -1,5 +1,7 @@
 /* peerpost fetch: collects mail, says what came and what is missing. It must not know how. */
-#include <cli/runner.h>
+#include <cli/cli.h>
+
+#include <session/runner.h>
 
 #include <mail/read.h>
 #include <stdio.h>
@@ -125,7 +127,7 @@ static int run(struct cli *cli, struct session *session, const struct pp_read_op
     if (!read) {
         return cli_fails(EX_OSERR, "out of memory");
     }
-    runner_start(&queue, session, cli, NULL, false, false);
+    runner_start(&queue, session, cli->config, NULL, false, false);
     session_run(session, &f.done, PP_NEVER);
     pp_ns now = pp_mail_now(mail).mono;
     session_run(session, &queue.idle, until > now ? until - now : 0); /* what waits to be sent */
@@ -152,7 +154,7 @@ int cli_fetch(struct cli *cli, int argc, char **argv)
             return cli_usage(cli, "unknown argument %s", argv[i]);
         }
     }
-    if (session_open(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     int code = run(cli, session, &options);

@@ -1,5 +1,7 @@
 /* peerpost list: one line a message. */
-#include <cli/mailbox.h>
+#include <cli/cli.h>
+
+#include <session/mailbox.h>
 
 #include <stdio.h>
 #include <time.h>
@@ -39,7 +41,7 @@ int cli_list(struct cli *cli, int argc, char **argv)
     } else if (argc > 1) {
         return cli_usage(cli, "unknown argument %s", argv[1]);
     }
-    if (mailbox_read(&box, cli, &error) != PP_OK) {
+    if (mailbox_read(&box, cli->config, &error) != PP_OK) {
         mailbox_finish(&box);
         return cli_fail(&error);
     }

@@ -1,5 +1,7 @@
 /* peerpost lookup: finds, checks and shows the certificate of an address. */
-#include <cli/session.h>
+#include <cli/cli.h>
+
+#include <session/session.h>
 
 #include <base/address.h>
 #include <mail/directory.h>
@@ -99,7 +101,7 @@ int cli_lookup(struct cli *cli, int argc, char **argv)
     if (!given || pp_address_normal(&address, pp_str(given)) != PP_OK) {
         return cli_usage(cli, given ? "%s is no e-mail address" : "whose?%s", given ? given : "");
     }
-    int code = session_open(&session, cli, PATIENCE, &error) == PP_OK
+    int code = cli_session(&session, cli, PATIENCE, &error) == PP_OK
                    ? answer(cli, session, pp_buf_bytes(&address), accept, &o)
                    : cli_fail(&error);
     session_close(session);

@@ -2,7 +2,9 @@
  * peerpost maintain: keeps the own certificate, and the mail that shall stay there, on the nodes
  * closest to them. It must not know how.
  */
-#include <cli/session.h>
+#include <cli/cli.h>
+
+#include <session/session.h>
 
 #include <mail/maintain.h>
 #include <stdio.h>
@@ -118,7 +120,7 @@ int cli_maintain(struct cli *cli, int argc, char **argv)
             return cli_usage(cli, "unknown argument %s", argv[i]);
         }
     }
-    if (session_open(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     struct pp_mail *mail = session_mail(session);

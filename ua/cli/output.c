@@ -3,6 +3,7 @@
  * people's octets made harmless. It must not know what it is said about.
  */
 #include <cli/cli.h>
+#include <session/session.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,6 +82,16 @@ void cli_progress(const char *format, ...)
         fflush(stderr);
     }
     shown = text[0] != '\0';
+}
+
+static void waiting(void)
+{
+    cli_progress("waiting for another peerpost of yours");
+}
+
+int cli_session(struct session **session, struct cli *cli, pp_ns patience, struct pp_error *error)
+{
+    return session_open(session, cli->config, patience, waiting, error);
 }
 
 void cli_print_safe(const char *text)

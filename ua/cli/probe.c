@@ -2,7 +2,9 @@
  * peerpost probe: measures how often a copy on a node can be had, and says how many copies are
  * enough, in plain words. It must not know how it is measured.
  */
-#include <cli/session.h>
+#include <cli/cli.h>
+
+#include <session/session.h>
 
 #include <base/persistence.h>
 #include <mail/probe.h>
@@ -145,7 +147,7 @@ int cli_probe(struct cli *cli, int argc, char **argv)
             return cli_usage(cli, "unknown argument %s", argv[i]);
         }
     }
-    if (session_open(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     int code = probe(cli, session, &options);

@@ -1,5 +1,7 @@
 /* peerpost publish and unpublish. It must not know how a certificate gets to its nodes. */
-#include <cli/session.h>
+#include <cli/cli.h>
+
+#include <session/session.h>
 
 #include <mail/publish.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ static int run(struct cli *cli, bool publish, struct outcome *o)
 {
     struct session *session = NULL;
     struct pp_error error = {0};
-    int rc = session_open(&session, cli, PATIENCE, &error);
+    int rc = cli_session(&session, cli, PATIENCE, &error);
     if (rc != PP_OK) {
         return cli_fail(&error);
     }

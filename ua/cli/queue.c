@@ -1,5 +1,7 @@
 /* peerpost queue: messages on their way, tried or given up. It must not know how a pass works. */
-#include <cli/runner.h>
+#include <cli/cli.h>
+
+#include <session/runner.h>
 
 #include <box/spool.h>
 #include <mail/envelope.h>
@@ -61,7 +63,7 @@ static void print_new(struct listing *l, const char *name)
     struct pp_envelope e = {0};
     size_t length;
     FILE *f;
-    snprintf(path, sizeof path, "%s/%s", session_spool(l->cli), name);
+    snprintf(path, sizeof path, "%s/%s", session_spool(l->cli->config), name);
     if (pp_buf_reserve(&start, 1 << 20) == PP_OK && (f = fopen(path, "rb"))) {
         start.len = fread(start.data, 1, (1 << 20) - 1, f);
         fclose(f);
@@ -105,13 +107,13 @@ static int list(struct cli *cli)
 {
     struct listing l = {.cli = cli};
     struct pp_error error = {0};
-    int rc = session_open(&l.session, cli, PP_SECOND, &error);
+    int rc = cli_session(&l.session, cli, PP_SECOND, &error);
     if (rc != PP_OK && rc != PP_BUSY) {
         return cli_fail(&error);
     }
     cli_progress("%s", "");
     printf("%s", cli->json ? "[" : "");
-    pp_spool_each(session_spool(cli), print_one, &l);
+    pp_spool_each(session_spool(cli->config), print_one, &l);
     printf("%s", cli->json ? "]\n" : "");
     if (!l.n && !cli->json) {
         puts("the queue is empty");
@@ -144,11 +146,11 @@ static int run(struct cli *cli)
     struct session *session = NULL;
     struct pp_error error = {0};
     struct runner r = {.told = told, .ctx = cli};
-    if (session_open(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     cli_progress("working on the queue");
-    runner_start(&r, session, cli, NULL, false, true);
+    runner_start(&r, session, cli->config, NULL, false, true);
     session_run(session, &r.idle, RUN_MOST);
     runner_stop(&r);
     cli_progress("%s", "");
@@ -159,7 +161,7 @@ static int run(struct cli *cli)
 static bool is_spooled(struct cli *cli, const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", session_spool(cli), name);
+    snprintf(path, sizeof path, "%s/%s", session_spool(cli->config), name);
     FILE *f = strchr(name, '/') || strchr(name, '.') ? NULL : fopen(path, "rb");
     if (f) {
         fclose(f);
@@ -175,7 +177,7 @@ static int drop(struct cli *cli, int argc, char **argv)
     if (argc < 3) {
         return cli_usage(cli, "drop which? Take an ID from peerpost queue list");
     }
-    if (session_open(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     for (int i = 2; i < argc; i++) {
@@ -184,7 +186,7 @@ static int drop(struct cli *cli, int argc, char **argv)
             code = cli_fails(EX_NOINPUT, "no message %s is in the queue", argv[i]);
             continue;
         }
-        runner_drop(&r, session, cli, argv[i]);
+        runner_drop(&r, session, cli->config, argv[i]);
         session_run(session, &r.one_done, PATIENCE);
         runner_stop(&r);
     }

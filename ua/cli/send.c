@@ -4,8 +4,8 @@
  */
 #include <cli/cli.h>
 
-#include <cli/input.h>
-#include <cli/runner.h>
+#include <session/input.h>
+#include <session/runner.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,7 +101,7 @@ static int refuse(struct session *session, struct cli *cli, const char *name)
 {
     struct runner drop = {0};
     name_unknown(session, name);
-    runner_drop(&drop, session, cli, name);
+    runner_drop(&drop, session, cli->config, name);
     session_run(session, &drop.one_done, 5 * PP_SECOND);
     runner_stop(&drop);
     return EX_NOUSER;
@@ -136,6 +136,12 @@ static int say(const struct cli *cli, const struct pp_job_progress *p, const cha
     return EX_OK;
 }
 
+static void show_progress(void *ctx, const struct pp_job_progress *p)
+{
+    (void)ctx;
+    cli_progress("sending %u/%u", p->copies, p->wanted);
+}
+
 /* Passes over the message until it is complete or the time is over. */
 static int deliver(struct session *session, struct cli *cli, const char *name, bool wait)
 {
@@ -146,9 +152,9 @@ static int deliver(struct session *session, struct cli *cli, const char *name, b
     struct pp_job_progress p = {.wanted = pp_mail_is(mail)->k};
     char why[300] = "";
     for (bool over = false; !over;) {
-        struct runner r = {0};
+        struct runner r = {.changed = show_progress};
         pp_ns now = pp_mail_now(mail).mono;
-        runner_start(&r, session, cli, name, wait, false);
+        runner_start(&r, session, cli->config, name, wait, false);
         if (session_run(session, &r.one_done, until > now ? until - now : 0)) {
             p = r.last.progress;
             snprintf(why, sizeof why, "%s", r.last.why);
@@ -188,18 +194,21 @@ int cli_send(struct cli *cli, int argc, char **argv)
         char *queue[] = {(char[]){"queue"}, a.list ? (char[]){"list"} : (char[]){"run"}, NULL};
         return cli_queue(cli, 2, queue);
     }
+    a.input.spool = session_spool(cli->config);
+    a.input.own = pp_config_text(cli->config, "user.address");
     a.input.recipients = argv;
     a.input.n_recipients = n;
     if (!n && !a.input.from_header) {
         return cli_usage(cli, "no recipient: name one, or use -t");
     }
-    int rc = identity_open(&who, cli, &error); /* before the spool: it could never be sent */
+    int rc =
+        identity_open(&who, cli->config, &error); /* before the spool: it could never be sent */
     identity_finish(&who);
-    rc = rc == PP_OK ? input_spool(cli, &a.input, name, &error) : rc;
+    rc = rc == PP_OK ? input_spool(&a.input, name, &error) : rc;
     if (rc != PP_OK) {
         return cli_fail(&error);
     }
-    rc = session_open(&session, cli, (pp_ns)pp_config_number(cli->config, "send.wait"), &error);
+    rc = cli_session(&session, cli, (pp_ns)pp_config_number(cli->config, "send.wait"), &error);
     if (rc != PP_OK) {
         struct pp_job_progress p = {.wanted = (unsigned)pp_config_number(cli->config, "network.k")};
         return say(cli, &p, name, error.text);

@@ -2,7 +2,9 @@
  * peerpost show: a message in readable form, by GMime. Nothing of it may move the cursor or run;
  * attachments are named only.
  */
-#include <cli/mailbox.h>
+#include <cli/cli.h>
+
+#include <session/mailbox.h>
 
 #include <gmime/gmime.h>
 #include <stdio.h>
@@ -113,7 +115,7 @@ static int show_number(struct cli *cli, size_t number)
     struct mailbox box = {0};
     struct pp_error error = {0};
     int code;
-    if (mailbox_read(&box, cli, &error) != PP_OK) {
+    if (mailbox_read(&box, cli->config, &error) != PP_OK) {
         code = cli_fail(&error);
     } else if (number < 1 || number > box.n) {
         code = cli_fails(EX_NOINPUT, "there is no message %zu: peerpost list shows %zu", number,

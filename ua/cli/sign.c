@@ -2,7 +2,9 @@
  * peerpost sign: the options with which curl makes a signed request to a node. It must not know
  * what the request is for.
  */
-#include <cli/session.h>
+#include <cli/cli.h>
+
+#include <session/session.h>
 
 #include <base/encode.h>
 #include <base/hash.h>
@@ -126,7 +128,7 @@ int cli_sign(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "wanted are a method and a URL like "
                               "https://<node's id>.peerpost.alt/<identifier>");
     }
-    int rc = identity_open(&who, cli, &error);
+    int rc = identity_open(&who, cli->config, &error);
     rc = rc == PP_OK ? print_signed(&who, &w, &error) : rc;
     identity_finish(&who);
     return rc == PP_OK ? EX_OK : cli_fail(&error);

@@ -2,10 +2,10 @@
  * A user at work: her identity, her state folder, the live network and the mail agent over it. One
  * process of a user has it at a time (the journal's lock).
  */
-#ifndef PP_CLI_SESSION_H
-#define PP_CLI_SESSION_H
+#ifndef PP_SESSION_SESSION_H
+#define PP_SESSION_SESSION_H
 
-#include <cli/cli.h>
+#include <config/config.h>
 #include <mail/mail.h>
 
 struct session;
@@ -18,12 +18,14 @@ struct identity {
     struct pp_authority *authority;
 };
 /* ! PP_CONFIG, PP_NOT_FOUND (not enrolled yet), PP_DENIED (loose key file) */
-int identity_open(struct identity *who, struct cli *cli, struct pp_error *error);
+int identity_open(struct identity *who, struct pp_config *config, struct pp_error *error);
 void identity_finish(struct identity *who);
 
-/* Waits at most `patience` for another process of the user. ! PP_BUSY, PP_CONFIG, PP_IO, and as
+/* Waits at most `patience` for another process of the user; `waiting` (may be NULL) is called on
+ * the way. ! PP_BUSY, PP_CONFIG, PP_IO, and as
  * identity_open. */
-int session_open(struct session **session, struct cli *cli, pp_ns patience, struct pp_error *error);
+int session_open(struct session **session, struct pp_config *config, pp_ns patience,
+                 void (*waiting)(void), struct pp_error *error);
 void session_close(struct session *session); /* accepts NULL */
 struct pp_mail *session_mail(struct session *session);
 /* Runs until *flag is set or the time is over (PP_NEVER: none). True: *flag. */
@@ -31,7 +33,7 @@ bool session_run(struct session *session, const bool *flag, pp_ns time);
 /* Why the network cannot be reached, when there is a better sentence than that; NULL. */
 const char *session_trouble(struct session *session);
 /* Folders from the configuration; owned by it. */
-const char *session_spool(struct cli *cli);
-const char *session_maildir(struct cli *cli);
+const char *session_spool(struct pp_config *config);
+const char *session_maildir(struct pp_config *config);
 
 #endif

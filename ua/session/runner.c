@@ -1,7 +1,7 @@
 /*
  * Passes over the queue; see runner.h. It must not know why it runs.
  */
-#include <cli/runner.h>
+#include <session/runner.h>
 
 #include <box/spool.h>
 #include <stdio.h>
@@ -40,8 +40,9 @@ static void done(void *ctx, int code, bool finished, const struct pp_job_progres
 static void changed(void *ctx, const struct pp_job_progress *p)
 {
     struct runner_slot *slot = ctx;
-    if (slot->runner->first && strcmp(slot->name, slot->runner->first) == 0) {
-        cli_progress("sending %u/%u", p->copies, p->wanted);
+    if (slot->runner->first && slot->runner->changed &&
+        strcmp(slot->name, slot->runner->first) == 0) {
+        slot->runner->changed(slot->runner->ctx, p);
     }
 }
 
@@ -97,11 +98,11 @@ static int add_due(void *ctx, const char *name)
     return d->force || pp_send_due(mail, name) <= pp_mail_seconds(mail) ? add(r, name) : 0;
 }
 
-void runner_start(struct runner *r, struct session *session, struct cli *cli, const char *first,
-                  bool only, bool force)
+void runner_start(struct runner *r, struct session *session, struct pp_config *config,
+                  const char *first, bool only, bool force)
 {
     r->session = session;
-    r->cli = cli;
+    r->config = config;
     r->first = first;
     r->slots = calloc(PARALLEL, sizeof *r->slots);
     struct due d = {r, force};
@@ -113,14 +114,15 @@ void runner_start(struct runner *r, struct session *session, struct cli *cli, co
         add(r, first);
     }
     if (!only) {
-        pp_spool_each(session_spool(cli), add_due, &d);
+        pp_spool_each(session_spool(config), add_due, &d);
     }
     fill(r);
 }
 
-void runner_drop(struct runner *r, struct session *session, struct cli *cli, const char *name)
+void runner_drop(struct runner *r, struct session *session, struct pp_config *config,
+                 const char *name)
 {
-    runner_start(r, session, cli, name, true, true);
+    runner_start(r, session, config, name, true, true);
     if (r->slots && r->slots[0].send) {
         pp_send_drop(r->slots[0].send);
     }

@@ -2,10 +2,10 @@
  * The user's mail as the commands show it: messages of the Maildir, and notifications whose bodies
  * still wait on the nodes. In one order, numbered from 1.
  */
-#ifndef PP_CLI_MAILBOX_H
-#define PP_CLI_MAILBOX_H
+#ifndef PP_SESSION_MAILBOX_H
+#define PP_SESSION_MAILBOX_H
 
-#include <cli/session.h>
+#include <session/session.h>
 
 struct letter {
     char path[4096]; /* of the file; "" while its body waits */
@@ -20,7 +20,7 @@ struct mailbox {
 };
 
 /* Reads the Maildir, and the journal when no other process has it. ! PP_IO */
-int mailbox_read(struct mailbox *box, struct cli *cli, struct pp_error *error);
+int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error *error);
 void mailbox_finish(struct mailbox *box);
 
 #endif

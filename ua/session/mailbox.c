@@ -2,7 +2,7 @@
  * The list of the user's mail; see mailbox.h. GMime decodes header words for people; it must not
  * touch what is delivered.
  */
-#include <cli/mailbox.h>
+#include <session/mailbox.h>
 
 #include <box/journal.h>
 #include <dirent.h>
@@ -140,13 +140,13 @@ static int read_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
     return 0;
 }
 
-static void read_journal(struct mailbox *box, struct cli *cli)
+static void read_journal(struct mailbox *box, struct pp_config *config)
 {
     char path[4096];
     struct pp_journal *journal = NULL;
     struct opening o = {.box = box};
-    snprintf(path, sizeof path, "%s/journal", pp_config_path(cli->config, "user.state"));
-    if (access(path, F_OK) == 0 && identity_open(&o.who, cli, NULL) == PP_OK) {
+    snprintf(path, sizeof path, "%s/journal", pp_config_path(config, "user.state"));
+    if (access(path, F_OK) == 0 && identity_open(&o.who, config, NULL) == PP_OK) {
         if (pp_journal_open(&journal, path, NULL) == PP_OK) {
             pp_journal_each(journal, pp_str("i:"), read_waiting, &o);
             pp_journal_close(journal);
@@ -162,14 +162,14 @@ static int by_date(const void *a, const void *b)
     return order ? order : strcmp(l->path, m->path);
 }
 
-int mailbox_read(struct mailbox *box, struct cli *cli, struct pp_error *error)
+int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error *error)
 {
-    const char *folder = session_maildir(cli);
+    const char *folder = session_maildir(config);
     g_mime_init();
     int rc = read_folder(box, folder, "cur", error);
     rc = rc == PP_OK ? read_folder(box, folder, "new", error) : rc;
     if (rc == PP_OK) {
-        read_journal(box, cli);
+        read_journal(box, config);
         qsort(box->letters, box->n, sizeof *box->letters, by_date);
     }
     return rc;

@@ -1,13 +1,12 @@
 /*
  * Standard input into the spool; see input.h. It must not know how the message gets on from there.
  */
-#include <cli/input.h>
+#include <session/input.h>
 
 #include <base/address.h>
 #include <base/encode.h>
 #include <base/hash.h>
 #include <box/spool.h>
-#include <cli/session.h>
 #include <errno.h>
 #include <mail/envelope.h>
 #include <mail/message.h>
@@ -231,14 +230,15 @@ static int read_header(struct writing *w, size_t *length, struct pp_error *error
     return PP_OK;
 }
 
-static int spool(struct cli *cli, struct writing *w, struct pp_envelope *e, size_t header,
-                 const char *sender, const char *name, struct pp_error *error)
+static int spool(const struct input *input, struct writing *w, struct pp_envelope *e, size_t header,
+                 const char *name, struct pp_error *error)
 {
-    int rc = pp_spool_begin(&w->file, session_spool(cli), name, error);
+    int rc = pp_spool_begin(&w->file, input->spool, name, error);
     if (rc != PP_OK) {
         return rc;
     }
-    rc = write_header(w, e, pp_bytes(w->in.data, header), pp_str(sender), error);
+    rc = write_header(w, e, pp_bytes(w->in.data, header),
+                      pp_str(input->sender ? input->sender : input->own), error);
     if (rc == PP_OK) {
         pp_buf_consume(&w->in, header);
         rc = write_body(w, error);
@@ -250,20 +250,19 @@ static int spool(struct cli *cli, struct writing *w, struct pp_envelope *e, size
     return pp_spool_commit(w->file, error);
 }
 
-int input_spool(struct cli *cli, const struct input *input, char name[80], struct pp_error *error)
+int input_spool(const struct input *input, char name[80], struct pp_error *error)
 {
     struct writing w = {.reader = {.fd = input->fd, .ignore_dots = input->ignore_dots}};
     struct pp_envelope e = {.created = (int64_t)time(NULL)};
-    const char *own = pp_config_text(cli->config, "user.address");
     size_t header = 0;
     int rc = read_header(&w, &header, error);
     if (rc == PP_OK) {
-        pp_buf_add_str(&e.from, own);
+        pp_buf_add_str(&e.from, input->own);
         rc = recipients(&e, input, pp_bytes(w.in.data, header), error);
     }
     if (rc == PP_OK) {
         fresh_name(name);
-        rc = spool(cli, &w, &e, header, input->sender ? input->sender : own, name, error);
+        rc = spool(input, &w, &e, header, name, error);
     }
     pp_buf_free(&w.in);
     pp_envelope_finish(&e);

@@ -2,10 +2,10 @@
  * The queue at work: passes over spooled messages, one after another is due, some at a time. Used
  * by send, fetch and queue run; one process of a user at a time (the session).
  */
-#ifndef PP_CLI_RUNNER_H
-#define PP_CLI_RUNNER_H
+#ifndef PP_SESSION_RUNNER_H
+#define PP_SESSION_RUNNER_H
 
-#include <cli/session.h>
+#include <session/session.h>
 #include <mail/send.h>
 
 struct runner_result {
@@ -18,7 +18,7 @@ struct runner_result {
 
 struct runner {
     struct session *session;
-    struct cli *cli;
+    struct pp_config *config;
     struct runner_slot *slots; /* passes under way */
     char **names;              /* waiting for a slot */
     size_t n_names, next_name;
@@ -28,15 +28,17 @@ struct runner {
     const char *first;
     struct runner_result last;                                   /* of `first` */
     void (*told)(void *ctx, const struct runner_result *result); /* each that ended; may be NULL */
+    void (*changed)(void *ctx, const struct pp_job_progress *p); /* of `first`; may be NULL */
     void *ctx;
 };
 
 /* Begins with `first` (NULL: none), then all that are due (all there are when `force`; none when
  * `only`). */
-void runner_start(struct runner *r, struct session *session, struct cli *cli, const char *first,
-                  bool only, bool force);
+void runner_start(struct runner *r, struct session *session, struct pp_config *config,
+                  const char *first, bool only, bool force);
 /* Takes a message out of the queue. */
-void runner_drop(struct runner *r, struct session *session, struct cli *cli, const char *name);
+void runner_drop(struct runner *r, struct session *session, struct pp_config *config,
+                 const char *name);
 void runner_stop(struct runner *r);
 /* Progress of `first` now; false when it is not under way. */
 bool runner_progress(const struct runner *r, struct pp_job_progress *p);

@@ -1,7 +1,7 @@
 /*
  * A user at work; see session.h. It must not know what is done in the session.
  */
-#include <cli/session.h>
+#include <session/session.h>
 
 #include <base/address.h>
 #include <box/files.h>
@@ -29,32 +29,32 @@ struct session {
 };
 
 /* A name in the state folder; kept for the process's life. */
-static const char *in_state(struct cli *cli, char out[PATH_MAX], const char *name)
+static const char *in_state(struct pp_config *config, char out[PATH_MAX], const char *name)
 {
-    snprintf(out, PATH_MAX, "%s/%s", pp_config_path(cli->config, "user.state"), name);
+    snprintf(out, PATH_MAX, "%s/%s", pp_config_path(config, "user.state"), name);
     return out;
 }
 
-const char *session_spool(struct cli *cli)
+const char *session_spool(struct pp_config *config)
 {
     static char path[PATH_MAX];
-    return in_state(cli, path, "spool");
+    return in_state(config, path, "spool");
 }
 
-const char *session_maildir(struct cli *cli)
+const char *session_maildir(struct pp_config *config)
 {
-    return pp_config_path(cli->config, "user.maildir");
+    return pp_config_path(config, "user.maildir");
 }
 
 /* A path option that may be empty. */
-static const char *optional_path(struct cli *cli, const char *name)
+static const char *optional_path(struct pp_config *config, const char *name)
 {
-    return *pp_config_text(cli->config, name) ? pp_config_path(cli->config, name) : NULL;
+    return *pp_config_text(config, name) ? pp_config_path(config, name) : NULL;
 }
 
-static const char *optional_text(struct cli *cli, const char *name)
+static const char *optional_text(struct pp_config *config, const char *name)
 {
-    const char *text = pp_config_text(cli->config, name);
+    const char *text = pp_config_text(config, name);
     return *text ? text : NULL;
 }
 
@@ -69,9 +69,9 @@ void identity_finish(struct identity *who)
     *who = (struct identity){0};
 }
 
-static int load_certificate(struct identity *who, struct cli *cli, struct pp_error *error)
+static int load_certificate(struct identity *who, struct pp_config *config, struct pp_error *error)
 {
-    const char *file = pp_config_path(cli->config, "user.certificate");
+    const char *file = pp_config_path(config, "user.certificate");
     if (access(file, F_OK) != 0) {
         return pp_fail(error, PP_DENIED,
                        "you are not enrolled yet: there is no certificate in %s (run peerpost "
@@ -100,21 +100,21 @@ static void check_certificate(const struct identity *who)
     }
 }
 
-int identity_open(struct identity *who, struct cli *cli, struct pp_error *error)
+int identity_open(struct identity *who, struct pp_config *config, struct pp_error *error)
 {
-    const char *address = pp_config_text(cli->config, "user.address");
+    const char *address = pp_config_text(config, "user.address");
     *who = (struct identity){0};
     int rc = pp_address_normal(&who->address, pp_str(address));
     if (rc != PP_OK) {
-        rc = pp_config_fail(cli->config, "user.address", error, "%s is no e-mail address", address);
+        rc = pp_config_fail(config, "user.address", error, "%s is no e-mail address", address);
     }
-    rc = rc == PP_OK ? load_certificate(who, cli, error) : rc;
-    rc = rc == PP_OK ? pp_key_load(&who->key, pp_config_path(cli->config, "user.key"),
+    rc = rc == PP_OK ? load_certificate(who, config, error) : rc;
+    rc = rc == PP_OK ? pp_key_load(&who->key, pp_config_path(config, "user.key"),
                                    getenv("PEERPOST_PASSPHRASE"), error)
                      : rc;
-    rc = rc == PP_OK ? pp_authority_load(&who->authority, optional_path(cli, "trust.ca"),
-                                         optional_path(cli, "trust.crl"),
-                                         pp_config_flag(cli->config, "crl.require_fresh"), error)
+    rc = rc == PP_OK ? pp_authority_load(&who->authority, optional_path(config, "trust.ca"),
+                                         optional_path(config, "trust.crl"),
+                                         pp_config_flag(config, "crl.require_fresh"), error)
                      : rc;
     if (rc != PP_OK) {
         identity_finish(who);
@@ -124,22 +124,22 @@ int identity_open(struct identity *who, struct cli *cli, struct pp_error *error)
 
 /* --- the session --------------------------------------------------------------------------- */
 
-static int make_folders(struct cli *cli, struct pp_error *error)
+static int make_folders(struct pp_config *config, struct pp_error *error)
 {
     static const char *const names[] = {"spool", "blobs", "quarantine", "signed"};
     char path[PATH_MAX];
-    int rc = pp_maildir_make(session_maildir(cli), error);
+    int rc = pp_maildir_make(session_maildir(config), error);
     for (size_t i = 0; rc == PP_OK && i < sizeof names / sizeof *names; i++) {
-        rc = pp_box_make_folder(in_state(cli, path, names[i]), error);
+        rc = pp_box_make_folder(in_state(config, path, names[i]), error);
     }
     return rc;
 }
 
-static size_t contacts(struct cli *cli, const char *out[CONTACTS_MAX])
+static size_t contacts(struct pp_config *config, const char *out[CONTACTS_MAX])
 {
     size_t n = 0;
     for (const char *c; n < CONTACTS_MAX; n++) {
-        c = pp_config_item(cli->config, "overlay.contacts", n);
+        c = pp_config_item(config, "overlay.contacts", n);
         if (!c) {
             break;
         }
@@ -148,19 +148,19 @@ static size_t contacts(struct cli *cli, const char *out[CONTACTS_MAX])
     return n;
 }
 
-static int load_plugin(struct session *s, struct cli *cli, struct pp_overlay_options *o,
+static int load_plugin(struct session *s, struct pp_config *config, struct pp_overlay_options *o,
                        struct pp_error *error)
 {
-    int rc = pp_load_substrate(&s->loaded, &o->plugin, optional_path(cli, "plugins.dir"),
-                               pp_config_text(cli->config, "substrate.plugin"), error);
-    return rc == PP_OK ? pp_config_plugin(cli->config, "substrate", &o->plugin->plugin,
+    int rc = pp_load_substrate(&s->loaded, &o->plugin, optional_path(config, "plugins.dir"),
+                               pp_config_text(config, "substrate.plugin"), error);
+    return rc == PP_OK ? pp_config_plugin(config, "substrate", &o->plugin->plugin,
                                           &o->plugin_options, error)
                        : rc;
 }
 
 /* Opens the live network; waits for another process of the user that holds the journal. */
 static int open_net(struct session *s, const struct pp_net_live_options *o, pp_ns patience,
-                    struct pp_error *error)
+                    void (*waiting)(void), struct pp_error *error)
 {
     const struct timespec pause = {0, 50000000};
     for (pp_ns waited = 0;; waited += 50 * PP_MS) {
@@ -168,58 +168,61 @@ static int open_net(struct session *s, const struct pp_net_live_options *o, pp_n
         if (rc != PP_BUSY || waited >= patience) {
             return rc;
         }
-        cli_progress("waiting for another peerpost of yours");
+        if (waiting) {
+            waiting();
+        }
         nanosleep(&pause, NULL);
     }
 }
 
-static int connect_net(struct session *s, struct cli *cli, pp_ns patience, struct pp_error *error)
+static int connect_net(struct session *s, struct pp_config *config, pp_ns patience,
+                       void (*waiting)(void), struct pp_error *error)
 {
     char peers[PATH_MAX], journal[PATH_MAX], tickets[PATH_MAX], spool[PATH_MAX];
     char quarantine[PATH_MAX], blobs[PATH_MAX], signed_mail[PATH_MAX];
     const char *list[CONTACTS_MAX];
     struct pp_net_live_options o = {
-        .overlay = {.network_name = pp_config_text(cli->config, "network.name"),
-                    .k = (unsigned)pp_config_number(cli->config, "network.k"),
+        .overlay = {.network_name = pp_config_text(config, "network.name"),
+                    .k = (unsigned)pp_config_number(config, "network.k"),
                     .contacts = list,
-                    .n_contacts = contacts(cli, list),
-                    .peers_file = in_state(cli, peers, "peers")},
+                    .n_contacts = contacts(config, list),
+                    .peers_file = in_state(config, peers, "peers")},
         .authority = s->who.authority,
-        .bind = optional_text(cli, "net.bind"),
-        .connections = (unsigned)pp_config_number(cli->config, "net.connections"),
-        .tls = pp_config_flag(cli->config, "http.tls"),
-        .ticket_file = in_state(cli, tickets, "tickets"),
-        .journal = in_state(cli, journal, "journal"),
-        .spool = in_state(cli, spool, "spool"),
-        .quarantine = in_state(cli, quarantine, "quarantine"),
-        .blobs = in_state(cli, blobs, "blobs"),
-        .signed_mail = in_state(cli, signed_mail, "signed"),
-        .maildir = session_maildir(cli),
+        .bind = optional_text(config, "net.bind"),
+        .connections = (unsigned)pp_config_number(config, "net.connections"),
+        .tls = pp_config_flag(config, "http.tls"),
+        .ticket_file = in_state(config, tickets, "tickets"),
+        .journal = in_state(config, journal, "journal"),
+        .spool = in_state(config, spool, "spool"),
+        .quarantine = in_state(config, quarantine, "quarantine"),
+        .blobs = in_state(config, blobs, "blobs"),
+        .signed_mail = in_state(config, signed_mail, "signed"),
+        .maildir = session_maildir(config),
     };
-    int rc = load_plugin(s, cli, &o.overlay, error);
-    return rc == PP_OK ? open_net(s, &o, patience, error) : rc;
+    int rc = load_plugin(s, config, &o.overlay, error);
+    return rc == PP_OK ? open_net(s, &o, patience, waiting, error) : rc;
 }
 
 /* copies.bodies, .target, .operations */
-static int set_copies(struct pp_mail_options *o, struct cli *cli, struct pp_error *error)
+static int set_copies(struct pp_mail_options *o, struct pp_config *config, struct pp_error *error)
 {
-    const char *bodies = pp_config_text(cli->config, "copies.bodies"), *target;
+    const char *bodies = pp_config_text(config, "copies.bodies"), *target;
     char *end;
     o->copies_adaptive = strcmp(bodies, "adaptive") == 0;
     if (!o->copies_adaptive && strcmp(bodies, "fixed") != 0) {
-        return pp_config_fail(cli->config, "copies.bodies", error,
-                              "%s is neither fixed nor adaptive", bodies);
+        return pp_config_fail(config, "copies.bodies", error, "%s is neither fixed nor adaptive",
+                              bodies);
     }
-    target = pp_config_text(cli->config, "copies.target");
+    target = pp_config_text(config, "copies.target");
     o->copies_target = strtod(target, &end);
-    o->copies_operations = (unsigned)pp_config_number(cli->config, "copies.operations");
+    o->copies_operations = (unsigned)pp_config_number(config, "copies.operations");
     return !*target || *end || !(o->copies_target > 0 && o->copies_target < 1)
-               ? pp_config_fail(cli->config, "copies.target", error,
+               ? pp_config_fail(config, "copies.target", error,
                                 "%s is no number between 0 and 1, such as 0.999", target)
                : PP_OK;
 }
 
-static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
+static int make_mail(struct session *s, struct pp_config *config, struct pp_error *error)
 {
     struct pp_mail_options o;
     pp_mail_options_default(&o);
@@ -229,15 +232,15 @@ static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
     o.keys = &s->who.key;
     o.n_keys = 1;
     o.authority = s->who.authority;
-    o.k = (unsigned)pp_config_number(cli->config, "network.k");
-    o.ops_store = (unsigned)pp_config_number(cli->config, "ops.store");
-    o.ops_append = (unsigned)pp_config_number(cli->config, "ops.append");
-    o.ops_fetch = (unsigned)pp_config_number(cli->config, "ops.fetch");
-    o.ops_read_inbox = (unsigned)pp_config_number(cli->config, "ops.read_inbox");
-    o.ops_connections = (unsigned)pp_config_number(cli->config, "ops.connections");
-    o.max_age = (pp_ns)pp_config_number(cli->config, "queue.max_age");
-    o.keep_signed = pp_config_flag(cli->config, "deliver.keep_signed");
-    int rc = set_copies(&o, cli, error);
+    o.k = (unsigned)pp_config_number(config, "network.k");
+    o.ops_store = (unsigned)pp_config_number(config, "ops.store");
+    o.ops_append = (unsigned)pp_config_number(config, "ops.append");
+    o.ops_fetch = (unsigned)pp_config_number(config, "ops.fetch");
+    o.ops_read_inbox = (unsigned)pp_config_number(config, "ops.read_inbox");
+    o.ops_connections = (unsigned)pp_config_number(config, "ops.connections");
+    o.max_age = (pp_ns)pp_config_number(config, "queue.max_age");
+    o.keep_signed = pp_config_flag(config, "deliver.keep_signed");
+    int rc = set_copies(&o, config, error);
     if (rc != PP_OK) {
         return rc;
     }
@@ -250,20 +253,21 @@ static int make_mail(struct session *s, struct cli *cli, struct pp_error *error)
     return PP_OK;
 }
 
-int session_open(struct session **out, struct cli *cli, pp_ns patience, struct pp_error *error)
+int session_open(struct session **out, struct pp_config *config, pp_ns patience,
+                 void (*waiting)(void), struct pp_error *error)
 {
     struct session *s = calloc(1, sizeof *s);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL); /* a node that hangs up: an error of its request, no more */
-    int rc = s ? identity_open(&s->who, cli, error) : pp_fail(error, PP_NOMEM, "out of memory");
+    int rc = s ? identity_open(&s->who, config, error) : pp_fail(error, PP_NOMEM, "out of memory");
     if (rc == PP_OK) {
         check_certificate(&s->who);
         s->loop = pp_loop_create();
         rc = s->loop ? PP_OK : pp_fail(error, PP_NOMEM, "cannot make an event loop");
     }
-    rc = rc == PP_OK ? make_folders(cli, error) : rc;
-    rc = rc == PP_OK ? connect_net(s, cli, patience, error) : rc;
-    rc = rc == PP_OK ? make_mail(s, cli, error) : rc;
+    rc = rc == PP_OK ? make_folders(config, error) : rc;
+    rc = rc == PP_OK ? connect_net(s, config, patience, waiting, error) : rc;
+    rc = rc == PP_OK ? make_mail(s, config, error) : rc;
     if (rc != PP_OK) {
         session_close(s);
         return rc;
