@@ -44,7 +44,8 @@ struct pp_envelope_host {
     /* The peer sees our datagrams come from there. */
     void (*observed)(void *ctx, const struct pp_peer *peer, const uint8_t address[16],
                      uint16_t port);
-    void (*mismatch)(void *ctx, const char *sentence);
+    /* A peer refused us: it belongs to another network. */
+    void (*mismatch)(void *ctx, const struct pp_peer *peer, const char *sentence);
     void (*callback)(void *ctx, const uint8_t nonce[PP_CALLBACK_NONCE]);
     /* Is this DER a good node certificate now? Its key's hash is *id. 0 or negative. */
     int (*check)(void *ctx, struct pp_bytes der, pp_ns wall, struct pp_id *id);

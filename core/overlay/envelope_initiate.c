@@ -242,5 +242,5 @@ void pp_shake_refuse(struct pp_envelope *e, struct pp_now now, struct pp_known *
     pp_network_difference(e->network, peer, pp_bytes(text, len), sentence, sizeof sentence);
     e->counts.refused_network++;
     fail_pending(e, now, p);
-    e->host->mismatch(e->ctx, sentence);
+    e->host->mismatch(e->ctx, &known->peer, sentence);
 }

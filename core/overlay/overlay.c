@@ -110,9 +110,10 @@ static const char *without_node(const char *sentence)
     return rest ? rest : sentence;
 }
 
-static void on_mismatch(void *ctx, const char *sentence)
+static void on_mismatch(void *ctx, const struct pp_peer *peer, const char *sentence)
 {
     struct pp_overlay *o = ctx;
+    pp_join_refused(o, peer);
     if (strcmp(without_node(o->mismatch), without_node(sentence)) != 0) {
         snprintf(o->mismatch, sizeof o->mismatch, "%s", sentence);
         pp_log(PP_LOG_ERROR, "overlay", "%s", sentence); /* once, not for each contact */

@@ -28,7 +28,7 @@ struct pp_overlay_lookup {
     void *ctx;
     struct pp_result result; /* peers points into `peers` */
     struct pp_peer peers[PP_K_MAX];
-    char reason[120];
+    char reason[400];
     struct pp_overlay_lookup *next;
 };
 
@@ -68,10 +68,12 @@ struct pp_overlay {
     void (*on_state)(void *ctx, enum pp_state state, const char *text);
     void *on_state_ctx;
     char mismatch[400];
+    pp_ns refused_at; /* when a peer first said so; 0: never */
 
     /* overlay_join.c */
     struct pp_peer contacts[PP_CONTACTS_MAX];
     size_t n_contacts;
+    bool refused[PP_CONTACTS_MAX]; /* that contact belongs to another network */
     struct pp_peer_cache cache;
     bool former;            /* was a member in an earlier run */
     bool instance_changed;  /* the substrate's state is new */
@@ -116,6 +118,10 @@ bool pp_overlay_is_active(const struct pp_overlay *o); /* the instance is whole 
 /* ---- overlay_join.c ---- */
 int pp_join_start(struct pp_overlay *o, struct pp_error *error);
 void pp_join_proved(struct pp_overlay *o, const struct pp_peer *peer, unsigned flags);
+/* This peer belongs to another network. */
+void pp_join_refused(struct pp_overlay *o, const struct pp_peer *peer);
+/* Has nobody of ours ever answered, but others' nodes, and all that were asked or for a second? */
+bool pp_join_hopeless(const struct pp_overlay *o, struct pp_now now);
 pp_ns pp_join_next(const struct pp_overlay *o);
 void pp_join_step(struct pp_overlay *o, struct pp_now now); /* what is due */
 /* At the end of a turn: what was noted in it. The substrate is not on the stack. */

@@ -253,6 +253,26 @@ void pp_join_proved(struct pp_overlay *o, const struct pp_peer *peer, unsigned f
     }
 }
 
+void pp_join_refused(struct pp_overlay *o, const struct pp_peer *peer)
+{
+    struct pp_now now = pp_loop_now(o->loop);
+    for (size_t i = 0; i < o->n_contacts; i++) {
+        o->refused[i] = o->refused[i] || pp_peer_same_endpoint(&o->contacts[i], peer);
+    }
+    o->refused_at = o->refused_at ? o->refused_at : now.mono;
+    o->next_retry = now.mono;
+}
+
+bool pp_join_hopeless(const struct pp_overlay *o, struct pp_now now)
+{
+    size_t refused = 0;
+    for (size_t i = 0; i < o->n_contacts; i++) {
+        refused += o->refused[i];
+    }
+    return o->refused_at && o->active_seen == 0 &&
+           (refused >= n_targets(o) || now.mono - o->refused_at >= PP_SECOND);
+}
+
 static void meet_queued(struct pp_overlay *o, struct pp_now now)
 {
     if (o->n_to_meet == 0 || (!o->node && pp_overlay_become(o, PP_CLIENT) != PP_OK)) {

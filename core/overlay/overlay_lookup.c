@@ -61,6 +61,8 @@ static void start_lookup(struct pp_overlay *o, struct pp_now now, struct pp_over
         l->stage = PP_LOOKUP_RUNNING;
     } else if (code != PP_BUSY && code != PP_OFFLINE) {
         end_lookup(o, l, code, pp_error_text(code));
+    } else if (pp_join_hopeless(o, now)) {
+        end_lookup(o, l, PP_UNREACHABLE, o->mismatch);
     } else if (now.mono >= l->until) {
         end_lookup(o, l, PP_UNREACHABLE,
                    code == PP_BUSY ? "too many look-ups at once"

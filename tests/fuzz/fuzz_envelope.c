@@ -63,9 +63,10 @@ static void on_observed(void *ctx, const struct pp_peer *p, const uint8_t addres
     (void)port;
 }
 
-static void on_mismatch(void *ctx, const char *sentence)
+static void on_mismatch(void *ctx, const struct pp_peer *who, const char *sentence)
 {
     (void)ctx;
+    (void)who;
     if (sentence[0] == '\0') {
         abort();
     }

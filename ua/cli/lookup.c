@@ -74,7 +74,8 @@ static int answer(struct cli *cli, struct session *session, struct pp_bytes addr
         return cli_fails(EX_NOUSER, "%s", o->text);
     }
     if (o->code == PP_UNREACHABLE || o->code == PP_LOCAL) {
-        return cli_fails(EX_UNAVAILABLE, "%s", o->text);
+        const char *trouble = session_trouble(session);
+        return cli_fails(EX_UNAVAILABLE, "%s", trouble ? trouble : o->text);
     }
     return o->code == PP_OK ? EX_OK : cli_fails(cli_exit_code(o->code), "%s", o->text);
 }

@@ -39,6 +39,8 @@ static int run(struct cli *cli, bool publish, struct outcome *o)
         o->code = PP_UNREACHABLE;
         snprintf(o->why, sizeof o->why, "%s",
                  session_trouble(session) ? session_trouble(session) : "no answer in time");
+    } else if (o->code != PP_OK && session_trouble(session)) {
+        snprintf(o->why, sizeof o->why, "%s", session_trouble(session));
     }
     cli_progress("%s", "");
     session_close(session);

@@ -150,14 +150,15 @@ static int deliver(struct session *session, struct cli *cli, const char *name, b
     left = wait ? left * WAIT_FACTOR : left;
     pp_ns until = pp_mail_now(mail).mono + left;
     struct pp_job_progress p = {.wanted = pp_mail_is(mail)->k};
-    char why[300] = "";
+    char why[400] = "";
     for (bool over = false; !over;) {
         struct runner r = {.changed = show_progress};
         pp_ns now = pp_mail_now(mail).mono;
         runner_start(&r, session, cli->config, name, wait, false);
         if (session_run(session, &r.one_done, until > now ? until - now : 0)) {
             p = r.last.progress;
-            snprintf(why, sizeof why, "%s", r.last.why);
+            const char *trouble = p.copies == 0 ? session_trouble(session) : NULL;
+            snprintf(why, sizeof why, "%s", trouble ? trouble : r.last.why);
             over = !wait || p.complete || r.last.code != PP_OK;
             if (!r.last.finished && all_unknown(session, name, &r.last)) {
                 runner_stop(&r);

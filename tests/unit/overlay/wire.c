@@ -58,9 +58,10 @@ static void on_observed(void *ctx, const struct pp_peer *peer, const uint8_t add
     end->observed_port = port;
 }
 
-static void on_mismatch(void *ctx, const char *sentence)
+static void on_mismatch(void *ctx, const struct pp_peer *peer, const char *sentence)
 {
     struct end *end = ctx;
+    (void)peer;
     snprintf(end->mismatch, sizeof end->mismatch, "%s", sentence);
 }
 
