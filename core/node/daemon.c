@@ -91,10 +91,20 @@ int daemon_load(struct daemon *d, const char *path, struct pp_error *error)
 
 /* ---- state folder and store ---- */
 
+int daemon_store_path(struct pp_config *config, char *out, size_t cap, struct pp_error *error)
+{
+    const char *state = pp_config_path(config, "node.state");
+    bool set = pp_config_text(config, "store.path")[0];
+    int n = set ? snprintf(out, cap, "%s", pp_config_path(config, "store.path"))
+                : snprintf(out, cap, "%s/store", state);
+    return n < 0 || (size_t)n >= cap
+               ? pp_fail(error, PP_CONFIG, "the path of %.200s is too long", set ? out : state)
+               : PP_OK;
+}
+
 static int open_state(struct daemon *d, struct pp_error *error)
 {
     const char *state = pp_config_path(d->config, "node.state");
-    const char *store = pp_config_text(d->config, "store.path");
     struct stat st;
     if (mkdir(state, 0700) != 0 && errno != EEXIST) {
         return pp_fail(error, PP_IO, "cannot make the folder %s (node.state): %s", state,
@@ -107,13 +117,10 @@ static int open_state(struct daemon *d, struct pp_error *error)
                        state, state);
     }
     int n = snprintf(d->peers_path, sizeof d->peers_path, "%s/peers", state);
-    int m = store[0] ? snprintf(d->store_path, sizeof d->store_path, "%s",
-                                pp_config_path(d->config, "store.path"))
-                     : snprintf(d->store_path, sizeof d->store_path, "%s/store", state);
-    if (n < 0 || m < 0 || (size_t)n >= sizeof d->peers_path || (size_t)m >= sizeof d->store_path) {
+    if (n < 0 || (size_t)n >= sizeof d->peers_path) {
         return pp_fail(error, PP_CONFIG, "the path of %.200s (node.state) is too long", state);
     }
-    return PP_OK;
+    return daemon_store_path(d->config, d->store_path, sizeof d->store_path, error);
 }
 
 static int open_store(struct daemon *d, struct pp_error *error)

@@ -66,6 +66,8 @@ void daemon_node_config(struct daemon *d);
 /* daemon.c */
 /* Everything that needs no socket and no store: files, plugins, sections. */
 int daemon_load(struct daemon *d, const char *path, struct pp_error *error);
+/* Where the store of a configuration is. */
+int daemon_store_path(struct pp_config *config, char *out, size_t cap, struct pp_error *error);
 int daemon_open(struct daemon *d, struct pp_error *error);
 /* Until SIGTERM, SIGINT or a broken store. Returns the exit code. */
 int daemon_run(struct daemon *d);

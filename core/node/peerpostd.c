@@ -1,5 +1,6 @@
 /* peerpostd: the command line, and what a failure means to a shell (sysexits.h). */
 #include <node/daemon.h>
+#include <node/store_tool.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,6 +17,9 @@ static const char help[] =
     "  peerpostd [--config FILE]             run (default: " DEFAULT_CONFIG ")\n"
     "  peerpostd --rehome                    run, and store what the node holds on its k closest:\n"
     "                                        after a change of substrate\n"
+    "  peerpostd --migrate-store OLD[:PATH]  move all from a store of the plugin OLD to the one that\n"
+    "                                        the configuration names, and read it back; --json\n"
+    "  peerpostd --check-store [--repair]    verify the store of a stopped node, mend it\n"
     "  peerpostd --check-config              read configuration, plugins and keys, then end\n"
     "  peerpostd --print-config              every option at its default, as YAML\n"
     "  peerpostd --plugin-help NAME          options of a substrate or store (a name or a file)\n"
@@ -24,7 +28,7 @@ static const char help[] =
     "Signals: TERM leaves the overlay and ends; HUP reads log, certificates and CRL again.\n"
     "See peerpostd(8) and peerpostd.yaml(5).\n";
 
-enum action { RUN, REHOME, CHECK_CONFIG, PRINT_CONFIG, PLUGIN_HELP };
+enum action { RUN, REHOME, MIGRATE, CHECK_STORE, CHECK_CONFIG, PRINT_CONFIG, PLUGIN_HELP };
 
 /* The plugin that an option names by default. */
 static const char *default_of(const char *name)
@@ -126,58 +130,100 @@ static int rehome(const char *config)
     return EX_OSFILE;
 }
 
-int main(int argc, char **argv)
+struct arguments {
+    enum action action;
+    const char *config, *plugin, *old;
+    bool json, repair;
+};
+
+static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                        {"rehome", no_argument, NULL, 'r'},
+                                        {"check-config", no_argument, NULL, 'k'},
+                                        {"print-config", no_argument, NULL, 'p'},
+                                        {"plugin-help", required_argument, NULL, 'l'},
+                                        {"migrate-store", required_argument, NULL, 'm'},
+                                        {"check-store", no_argument, NULL, 's'},
+                                        {"repair", no_argument, NULL, 'R'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {"version", no_argument, NULL, 'V'},
+                                        {NULL, 0, NULL, 0}};
+
+/* One option; returns an exit code, or -1 to go on. */
+static int take(struct arguments *a, int c)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},      {"rehome", no_argument, NULL, 'r'},
-        {"check-config", no_argument, NULL, 'k'},      {"print-config", no_argument, NULL, 'p'},
-        {"plugin-help", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},           {NULL, 0, NULL, 0}};
-    const char *config = DEFAULT_CONFIG, *plugin = NULL;
-    enum action action = RUN;
-    for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
-        switch (c) {
-        case 'c':
-            config = optarg;
-            break;
-        case 'r':
-            action = REHOME;
-            break;
-        case 'k':
-            action = CHECK_CONFIG;
-            break;
-        case 'p':
-            action = PRINT_CONFIG;
-            break;
-        case 'l':
-            action = PLUGIN_HELP;
-            plugin = optarg;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return EX_OK;
-        case 'V':
-            puts("peerpostd " PP_VERSION);
-            return EX_OK;
-        default:
-            fputs("peerpostd: see peerpostd --help\n", stderr);
-            return EX_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "peerpostd: unexpected argument %s; see peerpostd --help\n", argv[optind]);
+    switch (c) {
+    case 'c':
+        a->config = optarg;
+        return -1;
+    case 'r':
+        a->action = REHOME;
+        return -1;
+    case 'm':
+        a->action = MIGRATE;
+        a->old = optarg;
+        return -1;
+    case 's':
+        a->action = CHECK_STORE;
+        return -1;
+    case 'R':
+        a->repair = true;
+        return -1;
+    case 'j':
+        a->json = true;
+        return -1;
+    case 'k':
+        a->action = CHECK_CONFIG;
+        return -1;
+    case 'p':
+        a->action = PRINT_CONFIG;
+        return -1;
+    case 'l':
+        a->action = PLUGIN_HELP;
+        a->plugin = optarg;
+        return -1;
+    case 'h':
+        fputs(help, stdout);
+        return EX_OK;
+    case 'V':
+        puts("peerpostd " PP_VERSION);
+        return EX_OK;
+    default:
+        fputs("peerpostd: see peerpostd --help\n", stderr);
         return EX_USAGE;
     }
-    switch (action) {
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.action = RUN, .config = DEFAULT_CONFIG};
+    for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
+        int code = take(&a, c);
+        if (code >= 0) {
+            return code;
+        }
+    }
+    if (optind < argc || (a.json && a.action != MIGRATE) || (a.repair && a.action != CHECK_STORE)) {
+        fprintf(stderr, "peerpostd: unexpected argument %s; see peerpostd --help\n",
+                optind < argc ? argv[optind]
+                : a.json      ? "--json"
+                              : "--repair");
+        return EX_USAGE;
+    }
+    switch (a.action) {
     case PRINT_CONFIG:
         return print_config();
     case PLUGIN_HELP:
-        return plugin_help(plugin);
+        return plugin_help(a.plugin);
     case REHOME:
-        return rehome(config);
+        return rehome(a.config);
+    case MIGRATE:
+        return store_tool_migrate(a.config, a.old, a.json);
+    case CHECK_STORE:
+        return store_tool_check(a.config, a.repair);
     case CHECK_CONFIG:
     case RUN:
         break;
     }
-    return run(config, action == CHECK_CONFIG);
+    return run(a.config, a.action == CHECK_CONFIG);
 }

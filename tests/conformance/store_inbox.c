@@ -160,6 +160,55 @@ static void sequences_are_never_reused(struct store_suite *s)
     s->p->close(store);
 }
 
+static int append_as(struct store_suite *s, struct pp_store *store, unsigned inbox, unsigned n,
+                     uint64_t wanted, uint64_t *seq)
+{
+    struct pp_name name = kit_name(inbox);
+    struct pp_entry entry = kit_entry(n, 30);
+    struct pp_batch *b = s->p->begin(store);
+    entry.seq = wanted;
+    int err = s->p->append(b, &name, pp_str("user@example"), &entry, 3000, seq);
+    int committed = s->p->commit(b);
+    return err ? err : committed;
+}
+
+/* What a migration asks for: sequences as they were, gaps and all, and never one of them again. */
+static void a_sequence_may_be_given(struct store_suite *s)
+{
+    char path[256];
+    kit_path(s, path);
+    struct pp_store *store = kit_open(s, path, s->values);
+    struct pp_name name = kit_name(1);
+    struct list l = {.right = true, .number = {1, 0}};
+    struct pp_head head;
+    uint64_t seq = 0;
+    RULE(s, store && append_as(s, store, 1, 0, 900, &seq) == PP_OK && seq == 900,
+         "a sequence that is asked for is given");
+    RULE(s, append_as(s, store, 2, 2, 950, &seq) == PP_OK && seq == 950, "with a gap");
+    RULE(s, append_as(s, store, 1, 1, 300, &seq) == PP_OK && seq == 300, "in any order");
+    RULE(s, append_as(s, store, 1, 5, 300, &seq) == PP_INVALID, "INVALID: an entry has it");
+    RULE(s, append_as(s, store, 1, 1, 400, &seq) == PP_EXISTS && seq == 300,
+         "an equal digest keeps its sequence");
+    kit_head_of(s, store, PP_INBOX, 1, &head);
+    RULE(s, head.entries[0] + head.entries[1] == 2 && head.size == 60, "both had no effect");
+    RULE(s, append_as(s, store, 3, 3, UINT64_MAX / 2, &seq) == PP_OK, "a great one is given");
+    RULE(s, kit_remove_one(s, store, PP_INBOX, 3, false) == PP_OK, "its inbox is removed");
+    if (s->keeps) {
+        s->p->close(store);
+        store = kit_open(s, path, s->values);
+    }
+    struct pp_view *v = store ? s->p->begin_view(store) : NULL;
+    RULE(s, v && s->p->last_seq(v) == UINT64_MAX / 2, "last_seq is the highest ever given");
+    RULE(s,
+         s->p->entries(v, &name, 0, collect, &l) == PP_OK && l.n == 2 && l.right &&
+             l.seq[0] == 300 && l.seq[1] == 900,
+         "entries come ascending by their sequences");
+    s->p->end_view(v);
+    RULE(s, kit_append(s, store, 1, 7, 10, &seq) == PP_OK && seq == UINT64_MAX / 2 + 1,
+         "the next one not asked for is above all that were given");
+    s->p->close(store);
+}
+
 static void an_address_may_be_both(struct store_suite *s)
 {
     struct pp_store *store = kit_fresh(s);
@@ -181,6 +230,7 @@ const struct store_case store_cases_inbox[] = {
     {"inbox: entries come in order", entries_come_in_order},
     {"inbox: drop takes a range", drop_takes_a_range},
     {"inbox: sequences are never reused", sequences_are_never_reused},
+    {"inbox: a sequence may be given", a_sequence_may_be_given},
     {"inbox: an address may be object and inbox", an_address_may_be_both},
     {NULL, NULL},
 };

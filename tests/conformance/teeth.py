@@ -15,7 +15,7 @@ MUTANTS = [
     ("store-forget-taken", "certificates"), ("store-unlink-early", "an old view"),
     ("store-forget-seq", "never reused"), ("store-no-sweep", "is swept"),
     ("store-not-broken", "syncs fail"), ("store-lend-moving", "lent lasts"),
-    ("store-no-room", "small disk"),
+    ("store-no-room", "small disk"), ("store-own-seq", "may be given"),
 ]
 if ARGUMENTS[0] == "store-fs":
     # Its pieces lie in memory until put, and what a batch lends is its own until it ends or freed

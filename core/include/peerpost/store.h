@@ -160,7 +160,8 @@ struct pp_store_plugin {
     /* Appends a notification; makes the inbox. *seq out: rises store-wide, never reused, also not
      * after removal and restart; on PP_EXISTS that of the equal digest. identifier: the address.
      * `created` is a new inbox's first stamp; later ones come by touch.
-     * ! PP_EXISTS, PP_FULL */
+     * entry->seq: 0, or (a migration) the sequence to give, in any order, one that no entry has;
+     * it counts as given then. ! PP_EXISTS, PP_FULL; PP_INVALID: an entry has that sequence */
     int (*append)(struct pp_batch *batch, const struct pp_name *name, struct pp_bytes identifier,
                   const struct pp_entry *entry, pp_ns created, uint64_t *seq);
     /* Removes entries from <= seq <= upto; an inbox without entries is gone. Nothing there: 0. */

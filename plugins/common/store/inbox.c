@@ -103,6 +103,23 @@ static int known(struct pp_batch *b, const struct pp_name *name, const uint8_t d
     return PP_EXISTS;
 }
 
+/* The next sequence, or the one wanted when no entry has it. */
+static int give(struct pp_batch *b, const struct pp_name *name, uint64_t wanted, uint64_t *seq)
+{
+    struct rows_key key = octets_key(b->view.store, name, wanted);
+    struct pp_bytes value;
+    if (wanted == 0 || pp_mutant("store-own-seq")) {
+        *seq = b->meta.last_seq + 1;
+        return PP_OK;
+    }
+    int err = wanted == UINT64_MAX ? PP_OK : rows_get(&b->view, &key, &value);
+    if (err != PP_NOT_FOUND) {
+        return err ? rows_doom(b, err) : PP_INVALID;
+    }
+    *seq = wanted;
+    return PP_OK;
+}
+
 int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes identifier,
                 const struct pp_entry *entry, pp_ns created, uint64_t *seq)
 {
@@ -113,6 +130,7 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
     }
     int err = rows_ready(b);
     err = err ? err : known(b, name, entry->digest, seq);
+    err = err ? err : give(b, name, entry->seq, seq);
     if (err) {
         return err;
     }
@@ -135,7 +153,7 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
         return rows_doom(b, err);
     }
     head.h.expires = entry->expires < head.h.expires ? entry->expires : head.h.expires;
-    *seq = ++b->meta.last_seq;
+    b->meta.last_seq = *seq > b->meta.last_seq ? *seq : b->meta.last_seq;
     err = append_rows(b, name, &head, entry, *seq);
     pp_crash("store-in-batch");
     return err;
