@@ -51,16 +51,13 @@ static void judge(const struct question *q, const struct pp_result *r)
 {
     struct pp_world *w = q->player->world;
     struct tally *t = q->tally;
-    size_t right[PP_K_MAX], n = pp_world_closest(w, &q->key, q->player->k, right), same = 0;
-    while (same < n && same < r->n_peers &&
-           pp_id_equal(&r->peers[same].id, &pp_world_peer(w, right[same])->id)) {
-        same++;
-    }
-    bool exact = same == n && r->n_peers == n;
+    unsigned k = q->player->k;
+    size_t same = pp_world_right(w, &q->key, k, q->asked_at, r->peers, r->n_peers);
+    bool exact = same == k;
     t->exact += exact;
-    t->nearest += same > 0 || n == 0;
+    t->nearest += same > 0;
     if (!exact) {
-        note_bad(q, "not the closest", same, n);
+        note_bad(q, "not the closest", same, k);
     }
 }
 

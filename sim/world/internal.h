@@ -25,6 +25,7 @@ struct member {
     struct pp_peer self;
     enum pp_role role;
     enum pp_state state;
+    pp_ns changed; /* when it last became active, or ceased to be */
     uint32_t index;
     int side;
     pp_ns merge_at;
@@ -78,5 +79,6 @@ void world_forget(struct pp_world *w, size_t node); /* its look-ups die with it 
 /* world.c */
 void world_after(struct member *m); /* asks for the new deadline */
 void world_remember(struct member *m, const struct pp_peer *peer);
+void world_state(struct member *m, enum pp_state state);
 
 #endif

@@ -32,11 +32,24 @@ const struct pp_substrate *pp_world_plugin(const char *name)
     return kept[at].plugin;
 }
 
+static bool serves(enum pp_state state)
+{
+    return state == PP_ACTIVE || state == PP_DEGRADED;
+}
+
+void world_state(struct member *m, enum pp_state state)
+{
+    if (serves(m->state) != serves(state)) {
+        m->changed = m->world->now;
+    }
+    m->state = state;
+}
+
 static void on_state(void *ctx, enum pp_state state, const char *text)
 {
     struct member *m = ctx;
     (void)text;
-    m->state = state;
+    world_state(m, state);
     if (state == PP_ALONE && m->merge_at > m->world->now + ALONE_PERIOD) {
         m->merge_at = m->world->now + ALONE_PERIOD;
     }
@@ -122,7 +135,7 @@ static void birth(struct member *m)
     struct pp_world *w = m->world;
     uint8_t seed[16];
     pp_prng_fill(&w->prng, seed, sizeof seed);
-    m->state = PP_JOINING;
+    world_state(m, PP_JOINING);
     m->merge_at = w->options.no_memory ? PP_NEVER : jittered(w, w->options.merge_period);
     m->instance = need(w->options.plugin->create(w->net, m, m->role, &m->self, seed));
     world_after(m);
@@ -245,6 +258,7 @@ void pp_world_kill(struct pp_world *w, size_t node)
     if (m->instance) {
         w->options.plugin->destroy(m->instance);
         m->instance = NULL;
+        world_state(m, PP_LEFT);
         world_forget(w, node);
         world_after(m);
     }
@@ -294,7 +308,7 @@ void pp_world_arrange(struct pp_world *w)
     free(nodes);
     for (size_t i = 0; i < w->n_members; i++) {
         if (w->members[i]->instance && w->members[i]->role == PP_MEMBER) {
-            w->members[i]->state = PP_ACTIVE;
+            world_state(w->members[i], PP_ACTIVE);
             world_after(w->members[i]);
         }
     }
@@ -317,7 +331,7 @@ bool pp_world_alive(const struct pp_world *w, size_t node)
 bool pp_world_active(const struct pp_world *w, size_t node)
 {
     const struct member *m = w->members[node];
-    return m->instance && (m->state == PP_ACTIVE || m->state == PP_DEGRADED);
+    return m->instance && serves(m->state);
 }
 
 enum pp_state pp_world_state(const struct pp_world *w, size_t node)

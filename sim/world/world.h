@@ -80,6 +80,12 @@ int pp_world_lookup(struct pp_world *w, size_t node, const struct pp_id *key, un
 size_t pp_world_closest(const struct pp_world *w, const struct pp_id *key, unsigned k,
                         size_t out[PP_K_MAX]);
 
+/* How far this answer to a look-up asked at `asked_at` is right now, at best k: its peers up to the
+ * first that is not the oracle's next. Whoever became active or ceased to be so since then is right
+ * in the answer and out of it. An answer with too few is right as far as it goes. */
+size_t pp_world_right(const struct pp_world *w, const struct pp_id *key, unsigned k, pp_ns asked_at,
+                      const struct pp_peer *peers, size_t n_peers);
+
 struct pp_world_verdict {
     size_t asked, exact, wrong, failed; /* failed: no result or an error */
     uint64_t hops, messages, timeouts;  /* sums over those not failed */
