@@ -215,6 +215,16 @@ static bool extend(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     return true;
 }
 
+/* All of the answer turned out to be dead, but others have not been asked where the key lies: the
+ * routing goes on with them. */
+static bool reroute(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
+{
+    l->ended = 0;
+    l->complete = 0;
+    route(agent, now, l);
+    return !l->routed;
+}
+
 /* Every one of the first k must have answered; whoever is late lets one more in. */
 static void confirm(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
 {
@@ -241,7 +251,7 @@ static void confirm(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     }
     if (answered > 0) {
         finish(agent, l, PP_OK, NULL);
-    } else {
+    } else if (!agent->ops->root || !reroute(agent, now, l)) {
         finish(agent, l, PP_UNREACHABLE,
                l->answered ? "peers answered, but none knew the nodes closest to the key"
                            : "none of the known peers answered");

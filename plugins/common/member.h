@@ -142,6 +142,10 @@ void pp_member_list(struct pp_member *m, const struct pp_rx *rx, const struct pp
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len);
+/* The same with the n nearest of several, so that one is alive. */
+void pp_member_pong_with(struct pp_member *m, const struct pp_rx *rx,
+                         const struct pp_header *header, const struct pp_peer *nearer, size_t n,
+                         const uint8_t *extra, size_t extra_len);
 
 /* The same for all in struct pp_lookup_ops. */
 bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id);

@@ -187,9 +187,16 @@ void pp_member_list(struct pp_member *m, const struct pp_rx *rx, const struct pp
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len)
 {
+    pp_member_pong_with(m, rx, header, nearer, nearer != NULL, extra, extra_len);
+}
+
+void pp_member_pong_with(struct pp_member *m, const struct pp_rx *rx,
+                         const struct pp_header *header, const struct pp_peer *nearer, size_t n,
+                         const uint8_t *extra, size_t extra_len)
+{
     struct pp_writer w;
     pp_agent_begin_reply(&m->a, &w, header);
-    pp_write_page(&w, nearer, nearer != NULL, 0, extra, extra_len);
+    pp_write_page(&w, nearer, n, 0, extra, extra_len);
     pp_agent_send(&m->a, &rx->from, &w);
 }
 

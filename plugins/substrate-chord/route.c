@@ -85,7 +85,9 @@ void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
     pp_member_list(&n->m, rx, header, complete, peers, count, find.from);
 }
 
-/* The reply names our predecessor when it is nearer to the key than we are. */
+#define NEARER 3 /* the first may have died a moment ago */
+
+/* The reply names our predecessors that are nearer to the key than we are. */
 void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
@@ -93,10 +95,16 @@ void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
     if (pp_read_ping(body, &ping) != PP_OK) {
         return;
     }
-    /* does our predecessor lie in [key, us)? */
-    bool nearer = ping.has_key && n->m.a.active && n->p.n > 0 &&
-                  !pp_id_in(&ping.key, &n->p.at[0].peer.id, &n->m.a.self.id);
-    pp_member_pong(&n->m, rx, header, nearer ? &n->p.at[0].peer : NULL, NULL, 0);
+    struct pp_peer nearer[NEARER];
+    size_t count = 0;
+    while (ping.has_key && n->m.a.active && count < n->p.n && count < NEARER) {
+        const struct pp_peer *peer = &n->p.at[count].peer;
+        if (pp_id_in(&ping.key, &peer->id, &n->m.a.self.id)) {
+            break; /* it does not lie in [key, us) */
+        }
+        nearer[count++] = *peer;
+    }
+    pp_member_pong_with(&n->m, rx, header, nearer, count, NULL, 0);
 }
 
 enum pp_covers chord_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k)

@@ -170,6 +170,18 @@ static void write_answer(struct pp_writer *w, size_t node, const struct pp_find 
     pp_write_page(w, peers, n, find->from, NULL, 0);
 }
 
+static size_t misled, grave; /* so many answers name this dead peer as all there is */
+static bool mislead(struct pp_writer *w)
+{
+    if (misled == 0) {
+        return false;
+    }
+    misled--;
+    pp_write8(w, true);
+    pp_write_page(w, &net[grave], 1, 0, NULL, 0);
+    return true;
+}
+
 static size_t deaf_node, deaf_tries; /* so many datagrams to this one are lost */
 static bool deaf(size_t node)
 {
@@ -192,7 +204,9 @@ static void answer(struct pp_agent *agent, pp_ns now, const struct sent *sent)
                     header.id);
     if (header.kind == PP_WIRE_FIND) {
         CU_ASSERT_EQUAL(pp_read_find(&in, &find), PP_OK);
-        write_answer(&w, node, &find);
+        if (!mislead(&w)) {
+            write_answer(&w, node, &find);
+        }
     } else {
         pp_write_page(&w, NULL, 0, 0, NULL, 0);
     }
@@ -348,6 +362,30 @@ static void test_root_rule_pings_the_answer(void)
     pp_agent_free(&agent);
 }
 
+static void test_an_answer_of_the_dead_is_none(void)
+{
+    struct pp_agent agent;
+    make_net();
+    root_rule = true;
+    grave = 7;
+    dead[grave] = true;
+    fake_agent(&agent, &fake, &root_ops);
+    for (uint8_t i = 0; i < 10; i++) {
+        struct pp_id key = {{(uint8_t)(i * 21), i}};
+        misled = 1;
+        look_up(&agent, &key, 5, 1);
+        exact(&key, 5);
+    }
+    for (size_t i = 0; i < PEERS; i++) {
+        dead[i] = i % 25 != 0 || i == 0; /* whoever is asked says so, and nobody else lives */
+    }
+    misled = SIZE_MAX;
+    look_up(&agent, &(struct pp_id){{3}}, 5, 1);
+    misled = 0;
+    CU_ASSERT_EQUAL(fake.result.code, PP_UNREACHABLE);
+    pp_agent_free(&agent);
+}
+
 static bool is_fresh(const struct pp_agent *agent, pp_ns now, const struct pp_id *id)
 {
     return !fresh(agent, now, id);
@@ -435,5 +473,6 @@ static void test_cancelled_and_failed(void)
 CHECK_MAIN("lookup", CHECK(test_all_rule_is_exact), CHECK(test_the_dead_are_gone_round),
            CHECK(test_whom_a_member_of_the_answer_names_is_asked_again),
            CHECK(test_the_doubted_need_a_voucher), CHECK(test_root_rule_pings_the_answer),
+           CHECK(test_an_answer_of_the_dead_is_none),
            CHECK(test_a_client_trusts_whom_it_heard_lately), CHECK(test_paths_share_no_peer),
            CHECK(test_nobody_answers), CHECK(test_cancelled_and_failed))
