@@ -24,6 +24,14 @@ struct pp_net_field {
     struct pp_bytes name, value;
 };
 
+/* What scanners say of a message before it is delivered. */
+enum pp_judgement {
+    PP_JUDGED_CLEAN,
+    PP_JUDGED_JUNK,
+    PP_JUDGED_QUARANTINE,
+    PP_JUDGED_HOLD /* a scanner that must speak cannot: not delivered now */
+};
+
 /* Embedded in whatever acts. The net calls these; every one may be NULL when never asked for. */
 struct pp_act {
     void (*wake)(struct pp_act *act);
@@ -38,6 +46,9 @@ struct pp_act {
     void (*ended)(struct pp_act *act, uint64_t token, int error, const char *text);
     void (*noted)(struct pp_act *act, uint64_t token, int error);
     void (*kept)(struct pp_act *act, uint64_t token, int error); /* PP_EXISTS, PP_FULL, PP_IO */
+    /* text, lent: what was found, or why nobody could say. */
+    void (*judged)(struct pp_act *act, uint64_t token, enum pp_judgement judgement,
+                   const char *text);
 };
 
 struct pp_net_times {
@@ -104,6 +115,9 @@ struct pp_net_ops {
     /* A kept spool blob again (! NULL), and its end. */
     struct pp_blob *(*blob_open)(struct pp_net_impl *net, enum pp_place place, const char *name);
     void (*blob_drop)(struct pp_net_impl *net, enum pp_place place, const char *name);
+    /* Virus check and spam filter over a message as it would be delivered. NULL: there are none. */
+    void (*judge)(struct pp_net_impl *net, struct pp_act *act, struct pp_blob *blob,
+                  uint64_t token);
     void (*crash)(struct pp_net_impl *net, const char *point); /* crash points in test builds */
     void (*log)(struct pp_net_impl *net, int level, const char *text);
 };

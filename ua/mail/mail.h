@@ -22,12 +22,17 @@ struct pp_mail_options {
     unsigned k;                     /* network.k */
     /* maxOps: how many peers shall do the operation; 0: the default (k, k, 1, k). */
     unsigned ops_store, ops_append, ops_fetch, ops_read_inbox;
-    unsigned ops_connections;   /* maxConnections: peers contacted for one operation; 0: 2k */
-    pp_ns max_age;              /* of a queued message: 5 days */
-    uint64_t life;              /* seconds asked for bodies and notifications: 30 days */
-    unsigned paths;             /* disjoint look-ups of the own inbox and certificate: 3 */
-    bool copies_adaptive;       /* copies of bodies by what probe measured, not network.k .. */
-    double copies_target;       /* .. so that an act succeeds at once with this chance .. */
+    unsigned ops_connections; /* maxConnections: peers contacted for one operation; 0: 2k */
+    pp_ns max_age;            /* of a queued message: 5 days */
+    uint64_t life;            /* seconds asked for bodies and notifications: 30 days */
+    unsigned paths;           /* disjoint look-ups of the own inbox and certificate: 3 */
+    /* Senders: on the list of known spammers; on the user's own list. NULL: no list. */
+    bool (*blocked)(void *ctx, const char *address);
+    bool (*listed)(void *ctx, const char *address);
+    void *lists;
+    bool signed_only;     /* only signed mail of known senders; strangers are asked to confirm */
+    bool copies_adaptive; /* copies of bodies by what probe measured, not network.k .. */
+    double copies_target; /* .. so that an act succeeds at once with this chance .. */
     unsigned copies_operations; /* .. when it takes so many operations (equation (6)) */
     bool keep_signed;           /* the signed form of each message goes to PP_PLACE_SIGNED */
 };

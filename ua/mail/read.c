@@ -30,6 +30,7 @@ void pp_read_cancel(struct pp_read *read)
         pp_letter_free(letter);
     }
     pp_spread_finish(&read->inbox);
+    pp_release_cancel(read->release);
     net->ops->forget(net->impl, &read->act);
     pp_buf_free(&read->waiting);
     free(read);
@@ -76,6 +77,28 @@ static void collect(struct pp_read *read)
     net->ops->replay(net->impl, pp_str("i:"), add_waiting, read);
 }
 
+static void released(void *ctx, int code)
+{
+    struct pp_read *read = ctx;
+    read->release = NULL;
+    if (code != PP_OK && code != PP_NOT_FOUND) {
+        pp_read_fail(read, code, "cannot deliver a message out of quarantine");
+        return;
+    }
+    read->result.released += code == PP_OK;
+    pp_read_next(read);
+}
+
+/* Messages of strangers that are known by now. True: one is on its way. */
+static bool release(struct pp_read *read)
+{
+    char hash[65];
+    if (!read->release && pp_mail_is(read->mail)->signed_only && pp_aside_due(read->mail, hash)) {
+        read->release = pp_release_start(read->mail, hash, released, read);
+    }
+    return read->release != NULL;
+}
+
 void pp_read_next(struct pp_read *read)
 {
     if (read->ended || !read->inbox_done) {
@@ -92,7 +115,7 @@ void pp_read_next(struct pp_read *read)
             pp_letter_delete_start(read, key + 2);
         }
     }
-    if (!read->active && !read->waiting.len) {
+    if (!read->active && !read->waiting.len && !release(read)) {
         const struct pp_mailnet *net = net_of(read);
         read->ended = true;
         net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);

@@ -25,7 +25,9 @@ enum pp_letter_end {
     PP_LETTER_KNOWN,     /* was there before: a second notification of one message */
     PP_LETTER_LATER,     /* no good copy of the body now; tried again by the next fetch */
     PP_LETTER_LOST,      /* no copy for 30 days: given up */
-    PP_LETTER_BAD        /* forged or undecryptable: set aside */
+    PP_LETTER_BAD,       /* forged or undecryptable: set aside */
+    PP_LETTER_JUNK,      /* in the Junk folder */
+    PP_LETTER_QUARANTINE /* in quarantine: a virus, or its sender has to confirm first */
 };
 
 struct pp_letter_info {
@@ -42,7 +44,8 @@ struct pp_read_result {
     unsigned silent; /* of them did not answer */
     bool complete;   /* so few were silent that no mail that counts as sent can be missing */
     unsigned fresh;  /* notifications that are new */
-    unsigned delivered, later, lost, bad, known;
+    unsigned delivered, later, lost, bad, known, junk, quarantined;
+    unsigned released; /* out of quarantine, since their sender confirmed */
     char why[200];
 };
 

@@ -34,6 +34,7 @@ void pp_letter_free(struct pp_letter *letter)
     if (letter->signed_form) {
         net->ops->blob_free(net->impl, letter->signed_form);
     }
+    pp_buf_free(&letter->head);
     pp_notification_finish(&letter->n);
     free(letter);
 }
@@ -47,6 +48,8 @@ static void tell(struct pp_letter *letter, enum pp_letter_end end)
     result->later += end == PP_LETTER_LATER;
     result->lost += end == PP_LETTER_LOST;
     result->bad += end == PP_LETTER_BAD;
+    result->junk += end == PP_LETTER_JUNK;
+    result->quarantined += end == PP_LETTER_QUARANTINE;
     if (read->events.letter) {
         struct pp_letter_info info = {.end = end,
                                       .notification = letter->opened ? &letter->n : NULL,
@@ -222,7 +225,7 @@ static void mark(struct pp_letter *letter, uint64_t token)
 static void keep(struct pp_letter *letter)
 {
     const struct pp_mailnet *net = net_of(letter);
-    net->ops->blob_keep(net->impl, &letter->act, letter->ready, PP_PLACE_NEW, letter->hash,
+    net->ops->blob_keep(net->impl, &letter->act, letter->ready, letter->place, letter->hash,
                         TOKEN_KEPT);
 }
 
@@ -250,7 +253,9 @@ static void on_noted(struct pp_act *act, uint64_t token, int error)
         return;
     }
     pp_mail_crash(letter->read->mail, "fetch-marked");
-    net->ops->blob_drop(net->impl, PP_PLACE_NEW, letter->hash); /* its link in tmp/ */
+    if (letter->place != PP_PLACE_QUARANTINE) {
+        net->ops->blob_drop(net->impl, letter->place, letter->hash); /* its link in tmp/ */
+    }
     tell(letter, letter->end);
     if (token == TOKEN_MARKED && !letter->read->options.keep) {
         letter->attempts = 0;
@@ -258,6 +263,13 @@ static void on_noted(struct pp_act *act, uint64_t token, int error)
     } else {
         leave(letter);
     }
+}
+
+static void on_judged(struct pp_act *act, uint64_t token, enum pp_judgement judgement,
+                      const char *text)
+{
+    (void)token;
+    pp_letter_judged((struct pp_letter *)act, judgement, text);
 }
 
 static int count_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
@@ -295,7 +307,6 @@ static void set_aside(struct pp_letter *letter, enum pp_letter_end end)
 
 static void deliver(struct pp_letter *letter)
 {
-    const struct pp_mailnet *net = net_of(letter);
     pp_mail_crash(letter->read->mail, "fetch-body");
     int rc = pp_letter_unseal(letter);
     if (rc == PP_FULL || rc == PP_IO || rc == PP_NOMEM) {
@@ -306,7 +317,14 @@ static void deliver(struct pp_letter *letter)
         set_aside(letter, PP_LETTER_BAD);
         return;
     }
-    letter->end = PP_LETTER_DELIVERED;
+    pp_letter_judge(letter);
+}
+
+void pp_letter_deliver(struct pp_letter *letter, enum pp_place place, enum pp_letter_end end)
+{
+    const struct pp_mailnet *net = net_of(letter);
+    letter->place = place;
+    letter->end = end;
     if (pp_mutant("fetch-mark-first")) {
         note_time(letter, 'm', letter->hash);
         note(letter, 'i', letter->hash, pp_bytes(NULL, 0));
@@ -321,11 +339,10 @@ static void deliver(struct pp_letter *letter)
 
 /* --- the body ------------------------------------------------------------------------------ */
 
-static void try_later(struct pp_letter *letter)
+void pp_letter_hold(struct pp_letter *letter)
 {
     struct pp_buf value = {0};
     char key[72];
-    snprintf(letter->why, sizeof letter->why, "%s", letter->retrieve.why);
     if (letter->received + KEEP_TRYING < pp_mail_seconds(letter->read->mail)) {
         set_aside(letter, PP_LETTER_LOST);
         return;
@@ -346,7 +363,8 @@ static void retrieved(struct pp_retrieve *r)
     if (r->body) {
         deliver(letter);
     } else {
-        try_later(letter);
+        snprintf(letter->why, sizeof letter->why, "%s", letter->retrieve.why);
+        pp_letter_hold(letter);
     }
 }
 
@@ -359,8 +377,9 @@ static struct pp_letter *make(struct pp_read *read, const char *hash)
         pp_read_fail(read, PP_NOMEM, "out of memory");
         return NULL;
     }
-    *letter = (struct pp_letter){
-        .act = {.noted = on_noted, .kept = on_kept}, .read = read, .next = read->letters};
+    *letter = (struct pp_letter){.act = {.noted = on_noted, .kept = on_kept, .judged = on_judged},
+                                 .read = read,
+                                 .next = read->letters};
     snprintf(letter->hash, sizeof letter->hash, "%s", hash);
     read->letters = letter;
     read->active++;

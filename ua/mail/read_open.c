@@ -146,6 +146,7 @@ static void judge_signature(struct pp_letter *letter, const struct pp_opened *op
     struct pp_buf from = {0};
     from_of(&from, header);
     const char *why = doubt(letter, opened, header, pp_buf_bytes(&from));
+    letter->vouched = !why;
     const char *who = from.len ? (const char *)from.data : "unknown";
     if (!why) {
         snprintf(letter->signature, sizeof letter->signature,
@@ -224,6 +225,6 @@ int pp_letter_unseal(struct pp_letter *letter)
         message.net->ops->blob_free(message.net->impl, message.blob);
     }
     pp_opened_finish(&opened);
-    pp_buf_free(&header);
+    letter->head = header;
     return rc;
 }

@@ -6,6 +6,7 @@
 #define PP_MAIL_READ_PASS_H
 
 #include <mail/read.h>
+#include <mail/quarantine.h>
 #include <mail/retrieve.h>
 #include <mail/spread.h>
 
@@ -24,6 +25,9 @@ struct pp_letter {
     struct pp_retrieve retrieve; /* of the sealed body */
     struct pp_spread spread;     /* deletion */
     struct pp_blob *ready;       /* what goes into the Maildir */
+    struct pp_buf head;          /* its header, as sent */
+    bool vouched;                /* both signatures hold, and fit From */
+    enum pp_place place;         /* where it goes */
     struct pp_blob *signed_form; /* what the sender signed, when it is to be kept */
     char signature[400];         /* of Authentication-Results */
     char return_path[256];
@@ -40,6 +44,7 @@ struct pp_read {
     struct pp_spread inbox;
     struct pp_buf waiting; /* hashes of notifications to do, 64 digits each */
     struct pp_letter *letters;
+    struct pp_release *release;
     unsigned active;
     bool inbox_done, ended;
     struct pp_read_result result;
@@ -59,6 +64,14 @@ void pp_letter_start(struct pp_read *read, const char *hash);
 void pp_letter_delete_start(struct pp_read *read, const char *hash); /* left by an earlier run */
 void pp_letter_free(struct pp_letter *letter);
 void pp_letter_opened(struct pp_letter *letter, int rc); /* read_open.c calls back */
+
+/* The message is judged: into that place, and to the user as that. */
+void pp_letter_deliver(struct pp_letter *letter, enum pp_place place, enum pp_letter_end end);
+void pp_letter_hold(struct pp_letter *letter); /* not now: letter->why */
+
+/* read_judge.c: scanners and rules on senders, then pp_letter_deliver or pp_letter_hold. */
+void pp_letter_judge(struct pp_letter *letter);
+void pp_letter_judged(struct pp_letter *letter, enum pp_judgement judgement, const char *text);
 
 /* read_open.c: decrypts letter->body, checks signatures, fills in letter->ready. 0 or negative with
  * letter->why. */

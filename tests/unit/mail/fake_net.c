@@ -31,7 +31,8 @@ enum fake_kind {
     FAKE_TIMEOUT,
     FAKE_SYNC,
     FAKE_NOTED,
-    FAKE_KEEP
+    FAKE_KEEP,
+    FAKE_JUDGE
 };
 
 struct fake_event {
@@ -359,10 +360,25 @@ static void f_blob_drop(struct pp_net_impl *net, enum pp_place place, const char
         return;
     }
     f->linked = false;
-    if (place != PP_PLACE_NEW) {
+    if (place != PP_PLACE_NEW && place != PP_PLACE_JUNK) {
         pp_buf_free(&f->octets);
         *f = net->files[--net->n_files];
     }
+}
+
+static bool holds(const struct pp_blob *b, const char *word)
+{
+    return memmem(b->octets.data, b->octets.len, word, strlen(word)) != NULL;
+}
+
+static void f_judge(struct pp_net_impl *net, struct pp_act *act, struct pp_blob *b, uint64_t token)
+{
+    struct fake_event *e = add(net, FAKE_JUDGE, 2 * PP_MS, act, token);
+    e->error = !net->scans         ? PP_JUDGED_CLEAN
+               : net->scanner_down ? PP_JUDGED_HOLD
+               : holds(b, "EICAR") ? PP_JUDGED_QUARANTINE
+               : holds(b, "CHEAP") ? PP_JUDGED_JUNK
+                                   : PP_JUDGED_CLEAN;
 }
 
 static void f_crash(struct pp_net_impl *net, const char *name)
@@ -379,9 +395,10 @@ static void f_log(struct pp_net_impl *net, int level, const char *text)
 }
 
 const struct pp_net_ops fake_ops = {
-    f_now,       f_random,    f_wake,      f_lookup,    f_request,   f_resume,     f_cancel,
-    f_forget,    f_note,      f_replay,    f_recall,    f_blob_new,  f_blob_write, f_blob_read,
-    f_blob_size, f_blob_free, f_blob_keep, f_blob_open, f_blob_drop, f_crash,      f_log,
+    f_now,        f_random,    f_wake,      f_lookup,    f_request,   f_resume,
+    f_cancel,     f_forget,    f_note,      f_replay,    f_recall,    f_blob_new,
+    f_blob_write, f_blob_read, f_blob_size, f_blob_free, f_blob_keep, f_blob_open,
+    f_blob_drop,  f_judge,     f_crash,     f_log,
 };
 
 /* --- carrying out -------------------------------------------------------------------------- */
@@ -541,6 +558,10 @@ static void carry_out(struct pp_net_impl *net, struct fake_event *e)
         break;
     case FAKE_KEEP:
         run_keep(net, e);
+        break;
+    case FAKE_JUDGE:
+        e->act->judged(e->act, e->token, (enum pp_judgement)e->error,
+                       net->scanner_down ? "the scanner is down" : "found something");
         break;
     }
 }
