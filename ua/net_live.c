@@ -18,6 +18,7 @@
 #define WORKERS 4
 #define KEEPS_MAX 4096
 #define CONNECTIONS 128
+#define SCANNERS 2 /* messages scanned at once */
 
 /* ---- events ---- */
 
@@ -213,6 +214,7 @@ static void drop_all(struct pp_net_impl *net, const struct pp_act *act, const ui
     pp_live_lookup_drop(net, act, token);
     pp_live_request_drop(net, act, token);
     pp_live_keep_deafen(net, act, token);
+    pp_live_judge_deafen(net, act, token);
     drop_events(&net->events, &net->last_event, act, token);
     drop_events(&net->noted, &net->last_noted, act, token);
 }
@@ -261,6 +263,7 @@ static const struct pp_net_ops live_ops = {
     .blob_keep = pp_live_keep,
     .blob_open = pp_live_open,
     .blob_drop = pp_live_drop,
+    .judge = pp_live_judge,
     .crash = live_crash,
     .log = live_log,
 };
@@ -419,6 +422,14 @@ int pp_net_live_open(struct pp_net_impl **out, struct pp_loop *loop,
     ok = ok && note_contacts(net, &options->overlay);
     net->hook = pp_hook_create(loop, on_turn_end, net);
     net->workers = pp_workers_create(loop, WORKERS, KEEPS_MAX);
+    if (options->virus || options->spam) {
+        net->virus = copy(options->virus, &ok);
+        net->spam = copy(options->spam, &ok);
+        net->scanners = pp_workers_create(loop, SCANNERS, KEEPS_MAX);
+        ok = ok && net->scanners;
+    }
+    net->ops = live_ops;
+    net->ops.judge = net->scanners ? live_ops.judge : NULL;
     int code = ok && net->hook && net->workers ? PP_OK : pp_fail(error, PP_NOMEM, "out of memory");
     if (code == PP_OK && options->journal) {
         code = pp_journal_open(&net->journal, options->journal, error);
@@ -440,6 +451,9 @@ void pp_net_live_close(struct pp_net_impl *net)
         return;
     }
     pp_workers_destroy(net->workers); /* what is being kept is kept */
+    if (net->scanners) {
+        pp_workers_destroy(net->scanners);
+    }
     drop_all(net, NULL, NULL);
     struct pp_live_wake *w, *next;
     HASH_ITER(hh, net->wakes, w, next)
@@ -461,12 +475,14 @@ void pp_net_live_close(struct pp_net_impl *net)
     free(net->maildir);
     free(net->junk);
     free(net->bind);
+    free(net->virus);
+    free(net->spam);
     free(net);
 }
 
 struct pp_mailnet pp_net_live_mailnet(struct pp_net_impl *net)
 {
-    return (struct pp_mailnet){&live_ops, net};
+    return (struct pp_mailnet){&net->ops, net};
 }
 
 struct pp_overlay *pp_net_live_overlay(struct pp_net_impl *net)

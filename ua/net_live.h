@@ -24,6 +24,7 @@ struct pp_net_live_options {
     const char *journal; /* a file */
     const char *spool, *quarantine, *blobs, *signed_mail;
     const char *maildir, *junk;
+    const char *virus, *spam; /* scanners, as box/scan.h has them; NULL: none */
 };
 
 /* The strings are copied, the plugin and its options are not.

@@ -22,6 +22,7 @@ struct pp_live_wake;
 struct pp_live_lookup;
 struct pp_live_request;
 struct pp_live_keep;
+struct pp_live_judge;
 
 struct pp_net_impl {
     struct pp_loop *loop;
@@ -42,6 +43,11 @@ struct pp_net_impl {
     size_t n_lookups_running;
     struct pp_live_request *requests;
     struct pp_live_keep *keeps;
+    char *virus, *spam;          /* scanners */
+    struct pp_workers *scanners; /* they wait for these */
+    struct pp_live_judge *judges;
+    bool age_asked;        /* of the virus definitions */
+    struct pp_net_ops ops; /* what mail logic sees */
 };
 
 /* ---- net_live.c ---- */
@@ -85,5 +91,9 @@ struct pp_blob *pp_live_open(struct pp_net_impl *net, enum pp_place place, const
 void pp_live_drop(struct pp_net_impl *net, enum pp_place place, const char *name);
 /* The act hears no more; the work goes on. */
 void pp_live_keep_deafen(struct pp_net_impl *net, const struct pp_act *act, const uint64_t *token);
+
+/* ---- net_live_judge.c ---- */
+void pp_live_judge(struct pp_net_impl *net, struct pp_act *act, struct pp_blob *b, uint64_t token);
+void pp_live_judge_deafen(struct pp_net_impl *net, const struct pp_act *act, const uint64_t *token);
 
 #endif

@@ -63,4 +63,10 @@ struct pp_call *pp_client_start(struct pp_client *client, const struct pp_client
 void pp_call_resume(struct pp_call *call);
 void pp_call_cancel(struct pp_call *call); /* no `ended` after it */
 
+/* Fetches a file by its URL (https, http, file), blocking: for a worker or a start. `path` is
+ * replaced whole when the answer is newer than it, else left; at most `most` octets, `seconds` in
+ * all. ! PP_UNREACHABLE, PP_TOO_BIG, PP_IO */
+int pp_download(const char *url, const char *path, uint64_t most, long seconds,
+                struct pp_error *error);
+
 #endif

@@ -22,7 +22,8 @@ static const char *text_of(const struct pp_buf *b)
 
 static void print_json(const struct pp_letter_info *info)
 {
-    static const char *const ends[] = {"headers", "delivered", "known", "later", "lost", "bad"};
+    static const char *const ends[] = {"headers", "delivered", "known", "later",
+                                       "lost",    "bad",       "junk",  "quarantine"};
     const struct pp_notification *n = info->notification;
     printf("{\"state\":\"%s\",\"file\":\"%s\",\"from\":", ends[info->end], info->file);
     cli_print_json(n ? text_of(&n->from) : "");
@@ -69,6 +70,15 @@ static void letter(void *ctx, const struct pp_letter_info *info)
     case PP_LETTER_DELIVERED:
         printf("delivered ");
         print_title(stdout, n);
+        break;
+    case PP_LETTER_JUNK:
+        printf("junk      ");
+        print_title(stdout, n);
+        break;
+    case PP_LETTER_QUARANTINE:
+        printf("set aside ");
+        print_title(stdout, n);
+        fprintf(stderr, "peerpost: in quarantine: %s (peerpost quarantine)\n", info->why);
         break;
     case PP_LETTER_KNOWN:
         break;

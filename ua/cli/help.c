@@ -54,8 +54,9 @@ static const struct text {
      "Examples\n"
      "  peerpost fetch\n"
      "  peerpost fetch --headers-only && peerpost list\n"},
-    {"list", "peerpost list [--json]\n"
+    {"list", "peerpost list [--junk] [--json]\n"
              "  Your mail: what is in the Maildir, and what only its header is known of.\n"
+             "  --junk  what the filters put into the Junk folder instead\n"
              "Examples\n"
              "  peerpost list\n"},
     {"show", "peerpost show NUMBER | FILE\n"
@@ -87,6 +88,23 @@ static const struct text {
      "Examples\n"
      "  peerpost probe\n"
      "  peerpost probe --samples 0 --json\n"},
+    {"quarantine",
+     "peerpost quarantine [list] [--json] | release ID... | drop ID...\n"
+     "                    | accept ADDRESS... | forget ADDRESS...\n"
+     "  Mail that was not delivered: with a virus, or of a stranger who has not confirmed.\n"
+     "  release  into your mailbox after all; drop: away with it\n"
+     "  accept   that sender is known from now on; forget takes it back\n"
+     "Examples\n"
+     "  peerpost quarantine\n"
+     "  peerpost quarantine release 3f2a91c0\n"
+     "  peerpost quarantine accept carol@uni.example && peerpost fetch\n"},
+    {"train",
+     "peerpost train --spam|--ham MESSAGE...\n"
+     "  Teaches your spam filter, and moves the message into the Junk folder or out of it.\n"
+     "  MESSAGE is a number of peerpost list, jN of peerpost list --junk, or a file.\n"
+     "Examples\n"
+     "  peerpost train --spam 3\n"
+     "  peerpost train --ham j1\n"},
     {"sign",
      "peerpost sign METHOD URL [--pragma VALUE] [--confirm VALUE]\n"
      "  Prints the options with which curl makes a signed request to a node, quoted for a shell.\n"
@@ -105,6 +123,7 @@ static const char whole[] =
     "  peerpost list, show          read it\n"
     "  peerpost queue list|run|drop what is still on its way\n"
     "  peerpost lookup ADDRESS      find somebody's certificate\n"
+    "  peerpost quarantine, train   what the filters kept from you; teach them\n"
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
     "  peerpost sign METHOD URL     sign a request for curl\n"

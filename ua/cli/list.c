@@ -36,17 +36,25 @@ int cli_list(struct cli *cli, int argc, char **argv)
 {
     struct mailbox box = {0};
     struct pp_error error = {0};
-    if (argc > 1 && cli_flag(argv, 1, "--json")) {
-        cli->json = true;
-    } else if (argc > 1) {
-        return cli_usage(cli, "unknown argument %s", argv[1]);
+    bool junk = false;
+    for (int i = 1; i < argc; i++) {
+        if (cli_flag(argv, i, "--json")) {
+            cli->json = true;
+        } else if (cli_flag(argv, i, "--junk")) {
+            junk = true;
+        } else {
+            return cli_usage(cli, "unknown argument %s", argv[i]);
+        }
     }
-    if (mailbox_read(&box, cli->config, &error) != PP_OK) {
+    if ((junk ? mailbox_read_junk : mailbox_read)(&box, cli->config, &error) != PP_OK) {
         mailbox_finish(&box);
         return cli_fail(&error);
     }
     printf("%s", cli->json ? "[" : "");
     for (size_t i = 0; i < box.n; i++) {
+        if (junk && !cli->json) {
+            putchar('j');
+        }
         (cli->json ? print_json : print_line)(i + 1, &box.letters[i]);
     }
     printf("%s", cli->json ? "]\n" : "");

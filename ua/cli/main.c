@@ -15,10 +15,20 @@ static const struct command {
     const char *name;
     cli_command *run;
 } commands[] = {
-    {"enrol", cli_enrol}, {"publish", cli_publish},   {"unpublish", cli_unpublish},
-    {"send", cli_send},   {"queue", cli_queue},       {"fetch", cli_fetch},
-    {"list", cli_list},   {"show", cli_show},         {"lookup", cli_lookup},
-    {"sign", cli_sign},   {"maintain", cli_maintain}, {"probe", cli_probe},
+    {"enrol", cli_enrol},
+    {"publish", cli_publish},
+    {"unpublish", cli_unpublish},
+    {"send", cli_send},
+    {"queue", cli_queue},
+    {"fetch", cli_fetch},
+    {"list", cli_list},
+    {"show", cli_show},
+    {"lookup", cli_lookup},
+    {"sign", cli_sign},
+    {"maintain", cli_maintain},
+    {"probe", cli_probe},
+    {"quarantine", cli_quarantine},
+    {"train", cli_train},
 };
 
 static cli_command *command_of(const char *name)

@@ -5,6 +5,7 @@
  * inboxes.
  */
 #include <mail/probe.h>
+#include <mail/senders.h>
 #include <mail/send_pass.h>
 
 #include <base/crash.h>
@@ -83,6 +84,9 @@ int pp_send_make_groups(struct pp_send *send)
         members += !r->bcc;
         r->state = PP_R_GROUPED;
         r->group = g->index;
+        if (pp_mail_is(send->mail)->signed_only) {
+            pp_sender_know(send->mail, (const char *)r->address.data); /* he may answer */
+        }
         pp_mail_random(send->mail, r->seed, sizeof r->seed);
     }
     return PP_OK;

@@ -162,6 +162,18 @@ static int by_date(const void *a, const void *b)
     return order ? order : strcmp(l->path, m->path);
 }
 
+int mailbox_read_junk(struct mailbox *box, struct pp_config *config, struct pp_error *error)
+{
+    const char *folder = session_junk(config);
+    g_mime_init();
+    int rc = read_folder(box, folder, "cur", error);
+    rc = rc == PP_OK ? read_folder(box, folder, "new", error) : rc;
+    if (box->n) {
+        qsort(box->letters, box->n, sizeof *box->letters, by_date);
+    }
+    return rc;
+}
+
 int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error *error)
 {
     const char *folder = session_maildir(config);

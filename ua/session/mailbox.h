@@ -21,6 +21,8 @@ struct mailbox {
 
 /* Reads the Maildir, and the journal when no other process has it. ! PP_IO */
 int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error *error);
+/* The Junk folder alone. ! PP_IO */
+int mailbox_read_junk(struct mailbox *box, struct pp_config *config, struct pp_error *error);
 void mailbox_finish(struct mailbox *box);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include <session/session.h>
 
+#include <session/filters.h>
+
 #include <base/address.h>
 #include <box/files.h>
 #include <box/maildir.h>
@@ -26,6 +28,7 @@ struct session {
     struct pp_loaded *loaded;
     struct pp_net_impl *net;
     struct pp_mail *mail;
+    struct filters filters;
 };
 
 /* A name in the state folder; kept for the process's life. */
@@ -44,6 +47,19 @@ const char *session_spool(struct pp_config *config)
 const char *session_maildir(struct pp_config *config)
 {
     return pp_config_path(config, "user.maildir");
+}
+
+const char *session_junk(struct pp_config *config)
+{
+    static char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/.Junk", session_maildir(config));
+    return path;
+}
+
+const char *session_quarantine(struct pp_config *config)
+{
+    static char path[PATH_MAX];
+    return in_state(config, path, "quarantine");
 }
 
 /* A path option that may be empty. */
@@ -129,6 +145,7 @@ static int make_folders(struct pp_config *config, struct pp_error *error)
     static const char *const names[] = {"spool", "blobs", "quarantine", "signed"};
     char path[PATH_MAX];
     int rc = pp_maildir_make(session_maildir(config), error);
+    rc = rc == PP_OK ? pp_maildir_make(session_junk(config), error) : rc;
     for (size_t i = 0; rc == PP_OK && i < sizeof names / sizeof *names; i++) {
         rc = pp_box_make_folder(in_state(config, path, names[i]), error);
     }
@@ -198,6 +215,9 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .blobs = in_state(config, blobs, "blobs"),
         .signed_mail = in_state(config, signed_mail, "signed"),
         .maildir = session_maildir(config),
+        .junk = session_junk(config),
+        .virus = optional_text(config, "filter.virus"),
+        .spam = optional_text(config, "filter.spam"),
     };
     int rc = load_plugin(s, config, &o.overlay, error);
     return rc == PP_OK ? open_net(s, &o, patience, waiting, error) : rc;
@@ -241,6 +261,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     o.max_age = (pp_ns)pp_config_number(config, "queue.max_age");
     o.keep_signed = pp_config_flag(config, "deliver.keep_signed");
     int rc = set_copies(&o, config, error);
+    rc = rc == PP_OK ? filters_open(&s->filters, config, &o, error) : rc;
     if (rc != PP_OK) {
         return rc;
     }
@@ -282,6 +303,7 @@ void session_close(struct session *s)
         return;
     }
     pp_mail_destroy(s->mail);
+    filters_close(&s->filters);
     if (s->net) {
         pp_net_live_close(s->net);
     }

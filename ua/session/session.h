@@ -35,5 +35,7 @@ const char *session_trouble(struct session *session);
 /* Folders from the configuration; owned by it. */
 const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);
+const char *session_junk(struct pp_config *config); /* a Maildir too */
+const char *session_quarantine(struct pp_config *config);
 
 #endif

@@ -368,6 +368,6 @@ static void a_kept(struct pp_act *act, uint64_t token, int error)
 void live_act_init(struct live_act *a, struct live_world *w)
 {
     memset(a, 0, sizeof *a);
-    a->act = (struct pp_act){a_wake, a_found, a_head, a_data, a_ended, a_noted, a_kept};
+    a->act = (struct pp_act){a_wake, a_found, a_head, a_data, a_ended, a_noted, a_kept, NULL};
     a->world = w;
 }
