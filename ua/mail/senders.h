@@ -1,6 +1,6 @@
 /*
- * Who may write to the user (Kangasharju et al. 2003, section 3.4): the list of known spammers, and,
- * when she takes only signed mail of known senders, the way in for strangers: a confirmation
+ * Who may write to the user (Kangasharju et al. 2003, section 3.4): the list of known spammers,
+ * and, when she takes only signed mail of known senders, the way in for strangers: a confirmation
  * message, once a week a sender, never to what a machine sent. The note "w:<address>" = state (1),
  * seconds (8), token. Reads headers, sends nothing itself.
  */

@@ -57,7 +57,8 @@ static pthread_t begin(const char *answer, size_t len, const char *end)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     pthread_t thread;
-    signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
     snprintf(path, sizeof path, "/tmp/pp-scan-%d", (int)getpid());
     snprintf(address, sizeof address, "unix:%s", path);
     unlink(path);
