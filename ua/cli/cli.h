@@ -22,7 +22,7 @@ struct cli {
 typedef int cli_command(struct cli *cli, int argc, char **argv);
 
 cli_command cli_enrol, cli_publish, cli_unpublish, cli_send, cli_queue, cli_fetch, cli_list,
-    cli_show, cli_lookup, cli_sign, cli_maintain, cli_probe, cli_quarantine, cli_train;
+    cli_show, cli_lookup, cli_sign, cli_maintain, cli_probe, cli_quarantine, cli_train, cli_serve;
 
 /* Prints "peerpost: <sentence>" and returns the exit code of the error. */
 int cli_fail(const struct pp_error *error);
@@ -41,8 +41,10 @@ const char *cli_value(int argc, char **argv, int *i, const char *name);
 int cli_configure(struct cli *cli, struct pp_error *error);
 
 struct session;
-/* session_open with a line of progress while another process of the user is at work. */
+struct agent;
+/* session_open and agent_open with a line of progress while another process is at work. */
 int cli_session(struct session **session, struct cli *cli, pp_ns patience, struct pp_error *error);
+int cli_agent(struct agent **agent, struct cli *cli, pp_ns patience, struct pp_error *error);
 
 /* A line of progress on a terminal; nothing in a pipe. "" wipes it. */
 void cli_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,7 +1,7 @@
 /* peerpost fetch: collects mail, says what came and what is missing. It must not know how. */
 #include <cli/cli.h>
 
-#include <session/runner.h>
+#include <session/agent.h>
 
 #include <mail/read.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 
 struct fetching {
     struct cli *cli;
-    bool done;
     unsigned shown;
     struct pp_read_result result;
 };
@@ -97,13 +96,6 @@ static void letter(void *ctx, const struct pp_letter_info *info)
     cli_progress("fetching %u", ++f->shown);
 }
 
-static void done(void *ctx, const struct pp_read_result *result)
-{
-    struct fetching *f = ctx;
-    f->result = *result;
-    f->done = true;
-}
-
 static int judge(const struct fetching *f)
 {
     const struct pp_read_result *r = &f->result;
@@ -123,35 +115,11 @@ static int judge(const struct fetching *f)
     return r->complete && !r->later ? EX_OK : EX_TEMPFAIL;
 }
 
-static const struct pp_read_events events = {letter, done};
-
-static int run(struct cli *cli, struct session *session, const struct pp_read_options *options)
-{
-    struct fetching f = {.cli = cli};
-    struct runner queue = {0};
-    pp_ns wait = (pp_ns)pp_config_number(cli->config, "send.wait");
-    struct pp_mail *mail = session_mail(session);
-    pp_ns until = pp_mail_now(mail).mono + wait;
-    cli_progress("reading the inbox");
-    struct pp_read *read = pp_read_start(mail, options, &events, &f);
-    if (!read) {
-        return cli_fails(EX_OSERR, "out of memory");
-    }
-    runner_start(&queue, session, cli->config, NULL, false, false);
-    session_run(session, &f.done, PP_NEVER);
-    pp_ns now = pp_mail_now(mail).mono;
-    session_run(session, &queue.idle, until > now ? until - now : 0); /* what waits to be sent */
-    runner_stop(&queue);
-    if (f.result.code != PP_OK && session_trouble(session)) {
-        snprintf(f.result.why, sizeof f.result.why, "%s", session_trouble(session));
-    }
-    return judge(&f);
-}
-
 int cli_fetch(struct cli *cli, int argc, char **argv)
 {
     struct pp_read_options options = {0};
-    struct session *session = NULL;
+    struct agent *agent = NULL;
+    struct fetching f = {.cli = cli};
     struct pp_error error = {0};
     for (int i = 1; i < argc; i++) {
         if (cli_flag(argv, i, "--headers-only")) {
@@ -164,10 +132,11 @@ int cli_fetch(struct cli *cli, int argc, char **argv)
             return cli_usage(cli, "unknown argument %s", argv[i]);
         }
     }
-    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_agent(&agent, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
-    int code = run(cli, session, &options);
-    session_close(session);
-    return code;
+    cli_progress("reading the inbox");
+    agent_fetch(agent, &options, letter, &f, &f.result);
+    agent_close(agent);
+    return judge(&f);
 }

@@ -105,6 +105,14 @@ static const struct text {
      "Examples\n"
      "  peerpost train --spam 3\n"
      "  peerpost train --ham j1\n"},
+    {"serve",
+     "peerpost serve [--json]\n"
+     "peerpost serve --password\n"
+     "  Stays, fetches every serve.poll, sends what is spooled at once, and answers mail readers\n"
+     "  on this computer. Other commands work beside it.\n"
+     "  --password  print the password that mail readers log in with\n"
+     "Example\n"
+     "  peerpost serve &\n"},
     {"sign",
      "peerpost sign METHOD URL [--pragma VALUE] [--confirm VALUE]\n"
      "  Prints the options with which curl makes a signed request to a node, quoted for a shell.\n"
@@ -126,6 +134,7 @@ static const char whole[] =
     "  peerpost quarantine, train   what the filters kept from you; teach them\n"
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
+    "  peerpost serve               mail in the background, for mail readers\n"
     "  peerpost sign METHOD URL     sign a request for curl\n"
     "\n"
     "Options before the command\n"

@@ -29,6 +29,7 @@ static const struct command {
     {"probe", cli_probe},
     {"quarantine", cli_quarantine},
     {"train", cli_train},
+    {"serve", cli_serve},
 };
 
 static cli_command *command_of(const char *name)

@@ -3,6 +3,7 @@
  * people's octets made harmless. It must not know what it is said about.
  */
 #include <cli/cli.h>
+#include <session/agent.h>
 #include <session/session.h>
 
 #include <stdarg.h>
@@ -92,6 +93,11 @@ static void waiting(void)
 int cli_session(struct session **session, struct cli *cli, pp_ns patience, struct pp_error *error)
 {
     return session_open(session, cli->config, patience, waiting, error);
+}
+
+int cli_agent(struct agent **agent, struct cli *cli, pp_ns patience, struct pp_error *error)
+{
+    return agent_open(agent, cli->config, patience, waiting, error);
 }
 
 void cli_print_safe(const char *text)

@@ -1,7 +1,7 @@
 /* peerpost queue: messages on their way, tried or given up. It must not know how a pass works. */
 #include <cli/cli.h>
 
-#include <session/runner.h>
+#include <session/agent.h>
 
 #include <box/spool.h>
 #include <mail/envelope.h>
@@ -17,7 +17,7 @@
 
 struct listing {
     struct cli *cli;
-    struct session *session; /* NULL: another process is at work on the queue */
+    struct agent *agent; /* NULL: another process is at work on the queue */
     unsigned n;
 };
 
@@ -90,7 +90,7 @@ static int print_one(void *ctx, const char *name)
     if (strchr(name, '.')) {
         return 0; /* an encrypted object of a message */
     }
-    if (l->session && pp_send_recall(session_mail(l->session), name, &job) == PP_OK) {
+    if (l->agent && agent_recall(l->agent, name, &job) == PP_OK) {
         if (!job.finished) {
             print_job(l, name, &job);
             l->n++;
@@ -107,7 +107,7 @@ static int list(struct cli *cli)
 {
     struct listing l = {.cli = cli};
     struct pp_error error = {0};
-    int rc = cli_session(&l.session, cli, PP_SECOND, &error);
+    int rc = cli_agent(&l.agent, cli, PP_SECOND, &error);
     if (rc != PP_OK && rc != PP_BUSY) {
         return cli_fail(&error);
     }
@@ -118,7 +118,7 @@ static int list(struct cli *cli)
     if (!l.n && !cli->json) {
         puts("the queue is empty");
     }
-    session_close(l.session);
+    agent_close(l.agent);
     return EX_OK;
 }
 
@@ -143,18 +143,15 @@ static void told(void *ctx, const struct runner_result *r)
 
 static int run(struct cli *cli)
 {
-    struct session *session = NULL;
+    struct agent *agent = NULL;
     struct pp_error error = {0};
-    struct runner r = {.told = told, .ctx = cli};
-    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_agent(&agent, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     cli_progress("working on the queue");
-    runner_start(&r, session, cli->config, NULL, false, true);
-    session_run(session, &r.idle, RUN_MOST);
-    runner_stop(&r);
+    agent_run(agent, RUN_MOST, told, cli);
     cli_progress("%s", "");
-    session_close(session);
+    agent_close(agent);
     return EX_OK;
 }
 
@@ -171,26 +168,23 @@ static bool is_spooled(struct cli *cli, const char *name)
 
 static int drop(struct cli *cli, int argc, char **argv)
 {
-    struct session *session = NULL;
+    struct agent *agent = NULL;
     struct pp_error error = {0};
     int code = EX_OK;
     if (argc < 3) {
         return cli_usage(cli, "drop which? Take an ID from peerpost queue list");
     }
-    if (cli_session(&session, cli, PATIENCE, &error) != PP_OK) {
+    if (cli_agent(&agent, cli, PATIENCE, &error) != PP_OK) {
         return cli_fail(&error);
     }
     for (int i = 2; i < argc; i++) {
-        struct runner r = {0};
         if (!is_spooled(cli, argv[i])) {
             code = cli_fails(EX_NOINPUT, "no message %s is in the queue", argv[i]);
-            continue;
+        } else if (agent_drop(agent, argv[i]) != PP_OK) {
+            code = cli_fails(EX_TEMPFAIL, "%s cannot be taken out now: try again", argv[i]);
         }
-        runner_drop(&r, session, cli->config, argv[i]);
-        session_run(session, &r.one_done, PATIENCE);
-        runner_stop(&r);
     }
-    session_close(session);
+    agent_close(agent);
     return code;
 }
 

@@ -5,9 +5,10 @@
 #include <cli/cli.h>
 
 #include <session/input.h>
-#include <session/runner.h>
+#include <session/agent.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAUSE (2 * PP_SECOND) /* between passes of --wait */
@@ -85,10 +86,10 @@ static int parse(struct arguments *a, int argc, char **argv)
 
 /* --- delivery ------------------------------------------------------------------------------ */
 
-static void name_unknown(struct session *session, const char *name)
+static void name_unknown(struct agent *agent, const char *name)
 {
     struct pp_job job;
-    if (pp_send_recall(session_mail(session), name, &job) == PP_OK) {
+    if (agent_recall(agent, name, &job) == PP_OK) {
         for (size_t i = 0; i < job.n_recipients; i++) {
             fprintf(stderr, "peerpost: %s\n", job.recipients[i].why);
         }
@@ -97,22 +98,18 @@ static void name_unknown(struct session *session, const char *name)
 }
 
 /* Nobody of the recipients exists: the message comes out of the queue. */
-static int refuse(struct session *session, struct cli *cli, const char *name)
+static int refuse(struct agent *agent, const char *name)
 {
-    struct runner drop = {0};
-    name_unknown(session, name);
-    runner_drop(&drop, session, cli->config, name);
-    session_run(session, &drop.one_done, 5 * PP_SECOND);
-    runner_stop(&drop);
+    name_unknown(agent, name);
+    agent_drop(agent, name);
     return EX_NOUSER;
 }
 
-static bool all_unknown(const struct session *session, const char *name,
-                        const struct runner_result *r)
+static bool all_unknown(struct agent *agent, const char *name, const struct runner_result *r)
 {
     struct pp_job job;
     size_t n = 0;
-    if (pp_send_recall(session_mail((struct session *)session), name, &job) == PP_OK) {
+    if (r->progress.unknown && agent_recall(agent, name, &job) == PP_OK) {
         n = job.n_recipients;
         pp_job_finish(&job);
     }
@@ -142,49 +139,39 @@ static void show_progress(void *ctx, const struct pp_job_progress *p)
     cli_progress("sending %u/%u", p->copies, p->wanted);
 }
 
+static pp_ns now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (pp_ns)t.tv_sec * PP_SECOND + (pp_ns)t.tv_nsec;
+}
+
 /* Passes over the message until it is complete or the time is over. */
-static int deliver(struct session *session, struct cli *cli, const char *name, bool wait)
+static int deliver(struct agent *agent, struct cli *cli, const char *name, bool wait)
 {
     pp_ns left = (pp_ns)pp_config_number(cli->config, "send.wait");
-    struct pp_mail *mail = session_mail(session);
-    left = wait ? left * WAIT_FACTOR : left;
-    pp_ns until = pp_mail_now(mail).mono + left;
-    struct pp_job_progress p = {.wanted = pp_mail_is(mail)->k};
-    char why[400] = "";
-    for (bool over = false; !over;) {
-        struct runner r = {.changed = show_progress};
-        pp_ns now = pp_mail_now(mail).mono;
-        runner_start(&r, session, cli->config, name, wait, false);
-        if (session_run(session, &r.one_done, until > now ? until - now : 0)) {
-            p = r.last.progress;
-            const char *trouble = p.copies == 0 ? session_trouble(session) : NULL;
-            snprintf(why, sizeof why, "%s", trouble ? trouble : r.last.why);
-            over = !wait || p.complete || r.last.code != PP_OK;
-            if (!r.last.finished && all_unknown(session, name, &r.last)) {
-                runner_stop(&r);
-                return refuse(session, cli, name);
-            }
-        } else {
-            runner_progress(&r, &p);
-            snprintf(why, sizeof why, "%s",
-                     session_trouble(session) ? session_trouble(session)
-                                              : "not all nodes answered in time");
-            over = true;
+    pp_ns until = now() + (wait ? left * WAIT_FACTOR : left);
+    struct runner_result r = {.progress.wanted =
+                                  (unsigned)pp_config_number(cli->config, "network.k")};
+    for (;;) {
+        pp_ns at = now();
+        int rc =
+            agent_pass(agent, name, wait, until > at ? until - at : 0, show_progress, NULL, &r);
+        if (rc == PP_OK && !r.finished && all_unknown(agent, name, &r)) {
+            return refuse(agent, name);
         }
-        runner_stop(&r);
-        if (!over) {
-            bool never = false;
-            session_run(session, &never, PAUSE);
+        if (rc != PP_OK || !wait || r.progress.complete || r.code != PP_OK) {
+            return say(cli, &r.progress, name, r.why);
         }
+        agent_pause(agent, PAUSE);
     }
-    return say(cli, &p, name, why);
 }
 
 int cli_send(struct cli *cli, int argc, char **argv)
 {
     struct arguments a = {.input = {.fd = STDIN_FILENO}};
     struct pp_error error = {0};
-    struct session *session = NULL;
+    struct agent *agent = NULL;
     struct identity who = {0};
     char name[80];
     int n = parse(&a, argc, argv);
@@ -209,12 +196,12 @@ int cli_send(struct cli *cli, int argc, char **argv)
     if (rc != PP_OK) {
         return cli_fail(&error);
     }
-    rc = cli_session(&session, cli, (pp_ns)pp_config_number(cli->config, "send.wait"), &error);
+    rc = cli_agent(&agent, cli, (pp_ns)pp_config_number(cli->config, "send.wait"), &error);
     if (rc != PP_OK) {
         struct pp_job_progress p = {.wanted = (unsigned)pp_config_number(cli->config, "network.k")};
         return say(cli, &p, name, error.text);
     }
-    int code = deliver(session, cli, name, a.wait);
-    session_close(session);
+    int code = deliver(agent, cli, name, a.wait);
+    agent_close(agent);
     return code;
 }

@@ -4,6 +4,8 @@
  */
 #include <session/mailbox.h>
 
+#include <session/agent.h>
+
 #include <box/journal.h>
 #include <dirent.h>
 #include <errno.h>
@@ -144,12 +146,16 @@ static void read_journal(struct mailbox *box, struct pp_config *config)
 {
     char path[4096];
     struct pp_journal *journal = NULL;
+    struct agent *serve = NULL;
     struct opening o = {.box = box};
     snprintf(path, sizeof path, "%s/journal", pp_config_path(config, "user.state"));
     if (access(path, F_OK) == 0 && identity_open(&o.who, config, NULL) == PP_OK) {
         if (pp_journal_open(&journal, path, NULL) == PP_OK) {
             pp_journal_each(journal, pp_str("i:"), read_waiting, &o);
             pp_journal_close(journal);
+        } else if (agent_open(&serve, config, 0, NULL, NULL) == PP_OK) {
+            agent_notes(serve, "i:", read_waiting, &o);
+            agent_close(serve);
         }
         identity_finish(&o.who);
     }

@@ -40,9 +40,8 @@ static void done(void *ctx, int code, bool finished, const struct pp_job_progres
 static void changed(void *ctx, const struct pp_job_progress *p)
 {
     struct runner_slot *slot = ctx;
-    if (slot->runner->first && slot->runner->changed &&
-        strcmp(slot->name, slot->runner->first) == 0) {
-        slot->runner->changed(slot->runner->ctx, p);
+    if (slot->runner->changed) {
+        slot->runner->changed(slot->runner->ctx, slot->name, p);
     }
 }
 
@@ -65,7 +64,12 @@ static void start(struct runner *r, const char *name)
 static void fill(struct runner *r)
 {
     while (r->active < PARALLEL && r->next_name < r->n_names) {
-        start(r, r->names[r->next_name++]);
+        char *name = r->names[r->next_name++];
+        start(r, name);
+        free(name);
+    }
+    if (r->next_name == r->n_names) {
+        r->n_names = r->next_name = 0;
     }
     r->idle = !r->active;
 }
@@ -81,9 +85,25 @@ static int add(struct runner *r, const char *name)
     return grown[r->n_names] ? (r->n_names++, PP_OK) : PP_NOMEM;
 }
 
+static bool is_known(const struct runner *r, const char *name)
+{
+    for (size_t i = 0; i < PARALLEL; i++) {
+        if (r->slots[i].send && strcmp(r->slots[i].name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = r->next_name; i < r->n_names; i++) {
+        if (strcmp(r->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct due {
     struct runner *runner;
     bool force;
+    int64_t next; /* of those that are not due */
 };
 
 /* Objects of a message are NAME.0, NAME.1 ..; the message itself has no dot. */
@@ -91,11 +111,34 @@ static int add_due(void *ctx, const char *name)
 {
     struct due *d = ctx;
     struct runner *r = d->runner;
-    if (strchr(name, '.') || strlen(name) >= 80 || (r->first && strcmp(name, r->first) == 0)) {
+    if (strchr(name, '.') || strlen(name) >= 80 || is_known(r, name)) {
         return 0;
     }
     struct pp_mail *mail = session_mail(r->session);
-    return d->force || pp_send_due(mail, name) <= pp_mail_seconds(mail) ? add(r, name) : 0;
+    int64_t due = d->force ? 0 : pp_send_due(mail, name);
+    if (due <= pp_mail_seconds(mail)) {
+        return add(r, name);
+    }
+    d->next = due < d->next ? due : d->next;
+    return 0;
+}
+
+void runner_add(struct runner *r, const char *name)
+{
+    if (r->slots && strlen(name) < 80 && !is_known(r, name)) {
+        add(r, name);
+        fill(r);
+    }
+}
+
+int64_t runner_scan(struct runner *r)
+{
+    struct due d = {r, false, INT64_MAX};
+    if (r->slots) {
+        pp_spool_each(session_spool(r->config), add_due, &d);
+        fill(r);
+    }
+    return d.next;
 }
 
 void runner_start(struct runner *r, struct session *session, struct pp_config *config,
@@ -105,7 +148,7 @@ void runner_start(struct runner *r, struct session *session, struct pp_config *c
     r->config = config;
     r->first = first;
     r->slots = calloc(PARALLEL, sizeof *r->slots);
-    struct due d = {r, force};
+    struct due d = {r, force, INT64_MAX};
     if (!r->slots) {
         r->idle = true;
         return;
@@ -128,12 +171,35 @@ void runner_drop(struct runner *r, struct session *session, struct pp_config *co
     }
 }
 
+static struct runner_slot *slot_of(const struct runner *r, const char *name)
+{
+    for (size_t i = 0; r->slots && i < PARALLEL; i++) {
+        if (r->slots[i].send && strcmp(r->slots[i].name, name) == 0) {
+            return &r->slots[i];
+        }
+    }
+    return NULL;
+}
+
+bool runner_take_out(struct runner *r, const char *name)
+{
+    struct runner_slot *slot = slot_of(r, name);
+    if (!slot && r->slots && r->active < PARALLEL) {
+        start(r, name);
+        slot = slot_of(r, name);
+    }
+    if (slot) {
+        pp_send_drop(slot->send);
+    }
+    return slot != NULL;
+}
+
 void runner_stop(struct runner *r)
 {
     for (size_t i = 0; r->slots && i < PARALLEL; i++) {
         pp_send_cancel(r->slots[i].send);
     }
-    for (size_t i = 0; i < r->n_names; i++) {
+    for (size_t i = r->next_name; i < r->n_names; i++) {
         free(r->names[i]);
     }
     free(r->names);
@@ -143,11 +209,9 @@ void runner_stop(struct runner *r)
 
 bool runner_progress(const struct runner *r, struct pp_job_progress *p)
 {
-    for (size_t i = 0; r->slots && r->first && i < PARALLEL; i++) {
-        if (r->slots[i].send && strcmp(r->slots[i].name, r->first) == 0) {
-            pp_send_progress(r->slots[i].send, p);
-            return true;
-        }
+    struct runner_slot *slot = r->first ? slot_of(r, r->first) : NULL;
+    if (slot) {
+        pp_send_progress(slot->send, p);
     }
-    return false;
+    return slot != NULL;
 }

@@ -3,6 +3,7 @@
  */
 #include <session/session.h>
 
+#include <session/control.h>
 #include <session/filters.h>
 
 #include <base/address.h>
@@ -25,6 +26,8 @@
 struct session {
     struct identity who;
     struct pp_loop *loop;
+    bool own_loop;
+    struct control *lender; /* a serve that gave the journal away until this closes */
     struct pp_loaded *loaded;
     struct pp_net_impl *net;
     struct pp_mail *mail;
@@ -176,8 +179,19 @@ static int load_plugin(struct session *s, struct pp_config *config, struct pp_ov
 }
 
 /* Opens the live network; waits for another process of the user that holds the journal. */
-static int open_net(struct session *s, const struct pp_net_live_options *o, pp_ns patience,
-                    void (*waiting)(void), struct pp_error *error)
+/* A serve of the user that has the journal gives it away. */
+static void borrow(struct session *s, struct pp_config *config)
+{
+    if (!s->lender && control_open(&s->lender, config) == PP_OK &&
+        control_borrow(s->lender) != PP_OK) {
+        control_close(s->lender);
+        s->lender = NULL;
+    }
+}
+
+static int open_net(struct session *s, struct pp_config *config,
+                    const struct pp_net_live_options *o, pp_ns patience, void (*waiting)(void),
+                    struct pp_error *error)
 {
     const struct timespec pause = {0, 50000000};
     for (pp_ns waited = 0;; waited += 50 * PP_MS) {
@@ -185,7 +199,8 @@ static int open_net(struct session *s, const struct pp_net_live_options *o, pp_n
         if (rc != PP_BUSY || waited >= patience) {
             return rc;
         }
-        if (waiting) {
+        borrow(s, config);
+        if (waiting && !s->lender) {
             waiting();
         }
         nanosleep(&pause, NULL);
@@ -220,7 +235,7 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .spam = optional_text(config, "filter.spam"),
     };
     int rc = load_plugin(s, config, &o.overlay, error);
-    return rc == PP_OK ? open_net(s, &o, patience, waiting, error) : rc;
+    return rc == PP_OK ? open_net(s, config, &o, patience, waiting, error) : rc;
 }
 
 /* copies.bodies, .target, .operations */
@@ -274,8 +289,8 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     return PP_OK;
 }
 
-int session_open(struct session **out, struct pp_config *config, pp_ns patience,
-                 void (*waiting)(void), struct pp_error *error)
+int session_open_on(struct session **out, struct pp_config *config, struct pp_loop *loop,
+                    pp_ns patience, void (*waiting)(void), struct pp_error *error)
 {
     struct session *s = calloc(1, sizeof *s);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -283,7 +298,8 @@ int session_open(struct session **out, struct pp_config *config, pp_ns patience,
     int rc = s ? identity_open(&s->who, config, error) : pp_fail(error, PP_NOMEM, "out of memory");
     if (rc == PP_OK) {
         check_certificate(&s->who);
-        s->loop = pp_loop_create();
+        s->own_loop = !loop;
+        s->loop = loop ? loop : pp_loop_create();
         rc = s->loop ? PP_OK : pp_fail(error, PP_NOMEM, "cannot make an event loop");
     }
     rc = rc == PP_OK ? make_folders(config, error) : rc;
@@ -297,6 +313,12 @@ int session_open(struct session **out, struct pp_config *config, pp_ns patience,
     return PP_OK;
 }
 
+int session_open(struct session **out, struct pp_config *config, pp_ns patience,
+                 void (*waiting)(void), struct pp_error *error)
+{
+    return session_open_on(out, config, NULL, patience, waiting, error);
+}
+
 void session_close(struct session *s)
 {
     if (!s) {
@@ -307,13 +329,14 @@ void session_close(struct session *s)
     if (s->net) {
         pp_net_live_close(s->net);
     }
-    if (s->loop) {
+    if (s->own_loop && s->loop) {
         pp_loop_destroy(s->loop);
     }
     if (s->loaded) {
         pp_unload(s->loaded);
     }
     identity_finish(&s->who);
+    control_close(s->lender); /* after the journal */
     free(s);
 }
 

@@ -9,6 +9,7 @@
 #include <mail/mail.h>
 
 struct session;
+struct pp_loop;
 
 /* Who the user is, without any network: for enrol, sign, list. All owned by the identity. */
 struct identity {
@@ -26,6 +27,9 @@ void identity_finish(struct identity *who);
  * identity_open. */
 int session_open(struct session **session, struct pp_config *config, pp_ns patience,
                  void (*waiting)(void), struct pp_error *error);
+/* The same on a loop of the caller's, which outlives the session. */
+int session_open_on(struct session **session, struct pp_config *config, struct pp_loop *loop,
+                    pp_ns patience, void (*waiting)(void), struct pp_error *error);
 void session_close(struct session *session); /* accepts NULL */
 struct pp_mail *session_mail(struct session *session);
 /* Runs until *flag is set or the time is over (PP_NEVER: none). True: *flag. */

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""peerpost serve: it fetches by itself, sends what others spool, and every command works beside it."""
+import json, os, subprocess, sys
+
+from labkit import Lab, check
+from servekit import Serve, until
+
+ALICE, BOB = "alice@a.example", "bob@b.example"
+
+
+def letter(subject, to=BOB, sender=ALICE):
+    return f"From: {sender}\nTo: {to}\nSubject: {subject}\n\nHello.\n".encode()
+
+
+def subjects(lab, user):
+    return [line for mail in lab.mails(user) for line in mail.decode(errors="replace").split("\n")
+            if line.startswith("Subject: ")]
+
+
+def beside(lab, alice, bob):
+    """send, fetch, list, queue, show of other processes while serve has the journal."""
+    done = alice.run("send", "-t", input=letter("one"))
+    check(b"sent 5/5" in done.stdout, f"send beside serve: {done.stdout}")
+    done = bob.run("--json", "fetch")
+    states = [json.loads(line)["state"] for line in done.stdout.splitlines()]
+    check(states == ["delivered"] or subjects(lab, BOB) == ["Subject: one"], f"fetch beside serve: {done.stdout}")
+    check(subjects(lab, BOB) == ["Subject: one"], "the mail is not in the Maildir")
+    check(b"one" in bob.run("list").stdout, "list beside serve")
+    check(b"Hello" in bob.run("show", "1").stdout, "show beside serve")
+    check(b"empty" in alice.run("queue", "list").stdout, "queue list beside serve")
+    alice.run("queue", "run")
+    # Notifications that wait are in the journal, which serve has.
+    alice.run("send", "-t", input=letter("two"))
+    bob.run("fetch", "--headers-only")
+    check(b"two" in bob.run("list").stdout, "list does not show what waits")
+    bob.run("fetch")
+    check(len(lab.mails(BOB)) == 2, "the second mail")
+    # A recipient that does not exist.
+    done = alice.run("send", "nobody@nowhere.example", input=letter("three"), expect=67)
+    check(b"empty" in alice.run("queue", "list").stdout, f"unknown recipient stays queued: {done.stderr}")
+
+
+def borrowing(alice):
+    """A command that serve has no request for borrows the journal, several at once as well."""
+    ran = [subprocess.Popen(alice.argv("lookup", BOB), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=alice.env)
+           for _ in range(3)]
+    for p in ran:
+        out, err = p.communicate(timeout=90)
+        check(p.returncode == 0 and b"bob@b.example" in out, f"lookup beside serve: {out}{err}")
+    done = alice.run("send", "-t", input=letter("after the loan"))
+    check(b"sent" in done.stdout, f"serve did not come back: {done.stdout}{done.stderr}")
+
+
+def by_itself(lab, alice, bob):
+    """Who spools tells nobody: serve sees it; who waits fetches by the clock."""
+    name = os.path.join(lab.dir, "users", ALICE, "serve.yaml")
+    fast = os.path.join(lab.dir, "users", ALICE, "nowait.yaml")
+    with open(name) as f, open(fast, "w") as g:
+        g.write(f.read() + "send:\n  wait: 0s\n")
+    before = len(lab.mails(BOB))
+    alice.config, kept = fast, alice.config
+    alice.run("send", "-t", input=letter("by itself"))
+    alice.config = kept
+    until(30, lambda: len(lab.mails(BOB)) > before and "Subject: by itself" in subjects(lab, BOB),
+          "mail comes by itself")
+
+
+def refusals(lab, alice):
+    """Others than this computer are not served; a second serve is refused."""
+    done = alice.run("serve", expect=75)
+    check(b"another peerpost serve" in done.stderr, f"a second serve: {done.stderr}")
+
+
+def main():
+    with Lab(nodes=6, users=[ALICE, BOB]) as lab:
+        with Serve(lab, ALICE) as alice:
+            with Serve(lab, BOB, poll="1s") as bob:
+                beside(lab, alice, bob)
+                borrowing(alice)
+                by_itself(lab, alice, bob)
+                check(bob.stop() == 0, "serve ends with 0 at SIGTERM")
+            refusals(lab, alice)
+            mode = os.stat(os.path.join(lab.dir, "users", ALICE, "state", "serve.password")).st_mode & 0o777
+            check(mode == 0o600 and len(alice.password) >= 20, f"password: mode {mode:o}")
+            check(alice.stop() == 0, "serve ends with 0 at SIGTERM")
+    print("serve: well")
+
+
+main()

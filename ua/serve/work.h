@@ -1,0 +1,54 @@
+/*
+ * The work of `peerpost serve` on the network: fetches for whoever asks (and by the clock), the
+ * queue. While a command has borrowed the journal nothing runs; what was asked for waits.
+ */
+#ifndef PP_SERVE_WORK_H
+#define PP_SERVE_WORK_H
+
+#include <mail/read.h>
+#include <session/runner.h>
+
+struct work;
+
+/* Somebody who wants a fetch that begins after he asked. Embedded; the last two members are the
+ * asker's to set. */
+struct work_fetch {
+    struct work_fetch *next;
+    bool headers_only, keep;
+    void (*letter)(struct work_fetch *f, const struct pp_letter_info *info); /* may be NULL */
+    void (*done)(struct work_fetch *f, const struct pp_read_result *result);
+};
+void work_fetch(struct work *w, struct work_fetch *f);
+/* He hears no more; accepts one that does not wait. */
+void work_forget(struct work *w, struct work_fetch *f);
+
+/* Somebody who watches the queue and the mailbox. Every member may be NULL. */
+struct work_watch {
+    struct work_watch *next;
+    void (*told)(struct work_watch *w, const struct runner_result *result);
+    void (*changed)(struct work_watch *w, const char *name, const struct pp_job_progress *p);
+    void (*mail)(struct work_watch *w); /* new mail is in the Maildir */
+};
+void work_watch(struct work *w, struct work_watch *watch);
+void work_unwatch(struct work *w, struct work_watch *watch);
+
+/* A pass over one message of the queue now, if none is under way; over all of it. */
+void work_send(struct work *w, const char *name);
+void work_send_all(struct work *w);
+/* Does anything of the queue wait for a pass now, or run? */
+bool work_is_sending(const struct work *w);
+/* Takes a message out of the queue; `told` says when. false: it is under way, or lent. */
+bool work_drop(struct work *w, const char *name);
+
+/* NULL while it is lent. Not to be kept. */
+struct session *work_session(const struct work *w);
+/* Ends what is under way and lets go of the journal, until work_reclaim. false: it is lent. */
+bool work_lend(struct work *w);
+void work_reclaim(struct work *w);
+
+/* Takes the journal. ! as session_open */
+int work_open(struct work **w, struct pp_config *config, struct pp_loop *loop,
+              struct pp_error *error);
+void work_close(struct work *w);
+
+#endif
