@@ -35,6 +35,9 @@ static void size_log(struct fs_store *s, const union pp_value *values)
 static void fs_close(struct pp_store *store)
 {
     struct fs_store *s = (struct fs_store *)store;
+    if (s->started && !atomic_load(&store->broken)) {
+        fs_fill_all(s); /* so that the next open has no log to replay */
+    }
     fs_fill_stop(s);
     rows_finish(store);
     fs_log_close(s);

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define SWEEP_A_BATCH 64 /* files looked at */
+
 int rows_doom(struct pp_batch *b, int code)
 {
     if (code == PP_FULL || code == PP_NOMEM) {
@@ -124,6 +126,7 @@ struct pp_batch *rows_begin(struct pp_store *s)
         return NULL;
     }
     s->batch = b;
+    rows_sweep_on(b, SWEEP_A_BATCH);
     return b;
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define SWEEP_AT_OPEN 1000 /* files looked at */
+
 struct state {
     uint64_t size;
     bool large, noted; /* in a file; has its B row */
@@ -331,26 +333,11 @@ void rows_bodies_done(struct pp_batch *b, bool was_committed)
 /* At close: bodies never put are swept by the next open, files already now. */
 void rows_bodies_free(struct pp_store *s)
 {
+    rows_sweep_end(s);
     while (s->bodies) {
         drop_file(s, s->bodies);
         forget(s, s->bodies);
     }
-}
-
-static int sweep_file(struct pp_store *s, uint64_t serial)
-{
-    struct rows_key key = rows_key_number('L', serial);
-    struct pp_bytes name;
-    int err = rows_get(&s->batch->view, &key, &name);
-    if (err == PP_NOT_FOUND) {
-        rows_file_unlink(s, serial);
-        /* Spent, though the counter's row may not have come so far. */
-        if (serial >= s->batch->meta.next_serial) {
-            s->batch->meta.next_serial = serial + 1;
-        }
-        return PP_OK;
-    }
-    return err;
 }
 
 static int sweep_rows(struct pp_batch *b)
@@ -371,6 +358,38 @@ static int sweep_rows(struct pp_batch *b)
     return err == PP_NOT_FOUND ? PP_OK : err;
 }
 
+/* A serial from sweep_below on is a body of now: where a crash left a file of that number, the body
+ * has made it anew. One removed meanwhile may still be wanted by a view. */
+static void sweep_file(struct pp_batch *b, uint64_t serial)
+{
+    struct rows_key key = rows_key_number('L', serial);
+    struct pp_store *s = b->view.store;
+    struct pp_bytes name;
+    if (serial < s->sweep_below && !rows_file_is_doomed(s, serial) &&
+        rows_get(&b->view, &key, &name) == PP_NOT_FOUND) {
+        rows_file_unlink(s, serial);
+    }
+}
+
+void rows_sweep_end(struct pp_store *s)
+{
+    rows_files_end(s->sweep);
+    s->sweep = NULL;
+}
+
+void rows_sweep_on(struct pp_batch *b, size_t files)
+{
+    struct pp_store *s = b->view.store;
+    uint64_t serial;
+    for (size_t i = 0; s->sweep && i < files; i++) {
+        if (rows_files_next(s->sweep, &serial)) {
+            sweep_file(b, serial);
+        } else {
+            rows_sweep_end(s);
+        }
+    }
+}
+
 int rows_sweep(struct pp_store *s)
 {
     struct pp_batch *b = rows_begin(s);
@@ -378,7 +397,12 @@ int rows_sweep(struct pp_store *s)
         return PP_BROKEN;
     }
     int err = sweep_rows(b);
-    err = err || s->folder < 0 ? err : rows_files_each(s, sweep_file);
+    if (!err && s->folder >= 0) {
+        s->sweep_below = s->meta.next_serial;
+        s->sweep = rows_files_walk(s);
+        err = s->sweep ? PP_OK : PP_BROKEN;
+        rows_sweep_on(b, SWEEP_AT_OPEN);
+    }
     if (err) {
         rows_abort(b);
         return err;

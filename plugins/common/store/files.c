@@ -194,6 +194,16 @@ int rows_file_doom(struct pp_batch *b, uint64_t serial)
     return PP_OK;
 }
 
+bool rows_file_is_doomed(const struct pp_store *s, uint64_t serial)
+{
+    for (const struct rows_doomed *d = s->doomed; d; d = d->next) {
+        if (d->serial == serial) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void rows_file_unlink(struct pp_store *s, uint64_t serial)
 {
     char name[24];
@@ -240,24 +250,32 @@ void rows_files_reap(struct pp_store *s, bool all)
     }
 }
 
-int rows_files_each(struct pp_store *s, int (*fn)(struct pp_store *s, uint64_t serial))
+void *rows_files_walk(struct pp_store *s)
 {
-    int fd = openat(s->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = PP_OK;
+    int fd = openat(s->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return PP_BROKEN;
+    if (!folder && fd >= 0) {
+        close(fd);
     }
+    return folder;
+}
+
+bool rows_files_next(void *walk, uint64_t *serial)
+{
     const struct dirent *entry;
-    while (!err && (entry = readdir(folder)) != NULL) {
+    while ((entry = readdir(walk)) != NULL) {
         char *end;
-        uint64_t serial = strtoull(entry->d_name, &end, 10);
+        *serial = strtoull(entry->d_name, &end, 10);
         if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' && *end == '\0') {
-            err = fn(s, serial);
+            return true;
         }
     }
-    closedir(folder);
-    return err;
+    return false;
+}
+
+void rows_files_end(void *walk)
+{
+    if (walk) {
+        closedir(walk);
+    }
 }

@@ -124,13 +124,14 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
                 const struct pp_entry *entry, pp_ns created, uint64_t *seq)
 {
     struct rows_head head;
+    uint64_t given = 0;
     if (entry->queue >= PP_QUEUES || entry->bytes.len > PP_PIECE_MAX ||
         identifier.len > PP_IDENTIFIER_MAX) {
         return PP_INVALID;
     }
     int err = rows_ready(b);
     err = err ? err : known(b, name, entry->digest, seq);
-    err = err ? err : give(b, name, entry->seq, seq);
+    err = err ? err : give(b, name, entry->seq, &given);
     if (err) {
         return err;
     }
@@ -153,7 +154,8 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
         return rows_doom(b, err);
     }
     head.h.expires = entry->expires < head.h.expires ? entry->expires : head.h.expires;
-    b->meta.last_seq = *seq > b->meta.last_seq ? *seq : b->meta.last_seq;
+    b->meta.last_seq = given > b->meta.last_seq ? given : b->meta.last_seq;
+    *seq = given;
     err = append_rows(b, name, &head, entry, *seq);
     pp_crash("store-in-batch");
     return err;

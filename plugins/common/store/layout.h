@@ -129,7 +129,13 @@ int rows_body_name(struct pp_batch *b, uint64_t serial, const struct pp_name *na
 int rows_bodies_prepare(struct pp_batch *b); /* before commit: notes, syncs */
 void rows_bodies_done(struct pp_batch *b, bool committed);
 void rows_bodies_free(struct pp_store *s);
+/* At the open: rows never put go, and some files are looked at. */
 int rows_sweep(struct pp_store *s);
+/* At the begin of each batch: some more files, until all were looked at. Those that no object
+ * names go: never put, or removed and not unlinked before a crash. A store of a million large
+ * bodies opens as fast as an empty one. */
+void rows_sweep_on(struct pp_batch *b, size_t files);
+void rows_sweep_end(struct pp_store *s);
 
 /* Files of large bodies: files.c. */
 struct rows_doomed {
@@ -144,13 +150,16 @@ int rows_file_read(struct pp_view *v, uint64_t serial, uint64_t offset, uint64_t
                    struct pp_spans *spans);
 void rows_files_close(struct pp_view *v);
 int rows_file_doom(struct pp_batch *b, uint64_t serial);
+bool rows_file_is_doomed(const struct pp_store *s, uint64_t serial);
 /* Takes over the batch's doomed files after its end; forgets them when it was undone. */
 void rows_files_settle(struct pp_batch *b, bool committed);
 /* Unlinks what no view can see any more; all: at the close. */
 void rows_files_reap(struct pp_store *s, bool all);
 int rows_folder_sync(struct pp_store *s);
-/* Calls fn with the serial of each file there is. */
-int rows_files_each(struct pp_store *s, int (*fn)(struct pp_store *s, uint64_t serial));
+/* A walk over the folder's files; NULL: it cannot be read. rows_files_next: false at the end. */
+void *rows_files_walk(struct pp_store *s);
+bool rows_files_next(void *walk, uint64_t *serial);
+void rows_files_end(void *walk);
 void rows_file_unlink(struct pp_store *s, uint64_t serial);
 
 #endif

@@ -141,43 +141,59 @@ const struct node *map_at(const struct map *m, struct pp_bytes key)
     return best;
 }
 
-/* Lifts the left or right child over its parent where its priority is higher. Takes over the row
- * and both; the lifted child is fresh, so its parts are only shared. */
-static struct node *join_up(struct row *row, struct node *left, struct node *right)
+/* A node that nobody else can reach may be changed where it stands: one reference, and as much for
+ * all above it. Else a copy takes its place. Takes n over; on lack of memory n stays, *failed. */
+static struct node *own(struct node *n, bool *failed)
 {
-    if (left && left->row->priority > row->priority) {
-        struct node *below = node_create(row, node_share(left->right), right);
-        struct node *top =
-            below ? node_create(row_share(left->row), node_share(left->left), below) : NULL;
-        node_release(left);
-        return top;
+    if (atomic_load(&n->refs) == 1) {
+        return n;
     }
-    if (right && right->row->priority > row->priority) {
-        struct node *below = node_create(row, left, node_share(right->left));
-        struct node *top =
-            below ? node_create(row_share(right->row), below, node_share(right->right)) : NULL;
-        node_release(right);
-        return top;
+    struct node *copy = node_create(row_share(n->row), node_share(n->left), node_share(n->right));
+    *failed = !copy;
+    if (copy) {
+        node_release(n);
     }
-    return node_create(row, left, right);
+    return copy ? copy : n;
 }
 
-/* A new version of n with the row in it; NULL on lack of memory. Takes over nothing. */
-static struct node *insert(const struct node *n, struct row *row)
+/* Lifts a child, which is n's alone, over n where its priority is higher. */
+static struct node *lift(struct node *n, bool left)
+{
+    struct node *child = left ? n->left : n->right;
+    if (child->row->priority <= n->row->priority) {
+        return n;
+    }
+    if (left) {
+        n->left = child->right;
+        child->right = n;
+    } else {
+        n->right = child->left;
+        child->left = n;
+    }
+    return child;
+}
+
+/* Puts the row in. Takes n over; on lack of memory what comes back holds what it held. */
+static struct node *insert(struct node *n, struct row *row, bool *failed)
 {
     if (!n) {
-        return node_create(row_share(row), NULL, NULL);
+        n = node_create(row_share(row), NULL, NULL);
+        *failed = !n;
+        return n;
+    }
+    n = own(n, failed);
+    if (*failed) {
+        return n;
     }
     int c = pp_bytes_compare(pp_bytes(row->octets, row->key_len), map_key(n));
     if (c == 0) {
-        return node_create(row_share(row), node_share(n->left), node_share(n->right));
+        row_release(n->row);
+        n->row = row_share(row);
+        return n;
     }
-    struct node *child = insert(c < 0 ? n->left : n->right, row);
-    if (!child) {
-        return NULL;
-    }
-    return c < 0 ? join_up(row_share(n->row), child, node_share(n->right))
-                 : join_up(row_share(n->row), node_share(n->left), child);
+    struct node **child = c < 0 ? &n->left : &n->right;
+    *child = insert(*child, row, failed);
+    return *failed ? n : lift(n, c < 0);
 }
 
 /* One treap of two, all keys of a before those of b. Takes over nothing. */
@@ -232,16 +248,14 @@ int map_put_marked(struct map *m, struct pp_bytes key, struct pp_bytes value, un
     if (row) {
         row->mark = mark;
     }
-    struct node *root = row ? insert(m->root, row) : NULL;
-    if (root) {
-        m->used += cost(row) - (old ? cost(old->row) : 0);
-        node_release(m->root);
-        m->root = root;
-    }
+    bool failed = !row;
+    uint64_t less = old ? cost(old->row) : 0;
     if (row) {
+        m->root = insert(m->root, row, &failed);
+        m->used += failed ? 0 : cost(row) - less;
         row_release(row);
     }
-    return root ? PP_OK : PP_NOMEM;
+    return failed ? PP_NOMEM : PP_OK;
 }
 
 int map_put(struct map *m, struct pp_bytes key, struct pp_bytes value)

@@ -1,7 +1,7 @@
 /*
  * An ordered map of octet strings whose versions are never changed: a treap whose writes copy the
- * path to the row (Driscoll et al. 1989). A snapshot is a root with one reference more. Knows
- * nothing of what the octets mean.
+ * path to the row as far as it is shared (Driscoll et al. 1989). A snapshot is a root with one
+ * reference more. Knows nothing of what the octets mean.
  */
 #ifndef PP_STORE_MAP_H
 #define PP_STORE_MAP_H

@@ -53,7 +53,9 @@ struct pp_store {
     void *env;
     uint8_t epoch[16];
     uint64_t capacity;
-    int folder; /* of large bodies; -1: none */
+    int folder;           /* of large bodies; -1: none */
+    void *sweep;          /* of that folder, while files are still to be looked at (a DIR) */
+    uint64_t sweep_below; /* serials from here on were given since the open */
     atomic_bool broken;
     struct rows_meta meta; /* as committed; the writer's */
     struct rows_body *bodies;

@@ -148,7 +148,64 @@ static void test_bodies_never_put_are_swept(void)
     end();
 }
 
+#define LEFT_OVER 2500
+
+/* So many serials given, and after a crash a file of each. */
+static void leave_files(void)
+{
+    struct pp_store *s;
+    CU_ASSERT_EQUAL_FATAL(try_open(&s, 0, NULL), PP_OK);
+    struct pp_batch *b = p->begin(s);
+    for (unsigned i = 0; i < LEFT_OVER; i++) {
+        uint64_t serial = 0;
+        CU_ASSERT_EQUAL(p->piece(b, &serial, pp_str("x")), PP_OK);
+        CU_ASSERT_EQUAL(p->discard(b, serial), PP_OK);
+    }
+    CU_ASSERT_EQUAL(p->commit(b), PP_OK);
+    p->close(s);
+    for (unsigned i = 0; i < LEFT_OVER; i++) {
+        char file[128];
+        snprintf(file, sizeof file, "%s/bodies/%u", path, i + 2); /* 1 is the body that stays */
+        FILE *f = fopen(file, "w");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        fclose(f);
+    }
+}
+
+/* The open looks at some files; the batches that come look at the rest. */
+static void test_many_files_are_swept_bit_by_bit(void)
+{
+    struct pp_store *s;
+    struct pp_name kept = {{1}}, removed = {{2}};
+    struct pp_head head;
+    struct pp_spans spans;
+    begin();
+    CU_ASSERT_EQUAL_FATAL(try_open(&s, PP_STORE_CREATE, NULL), PP_OK);
+    put_body(s, &kept, 9);
+    p->close(s);
+    leave_files();
+    CU_ASSERT_EQUAL_FATAL(try_open(&s, 0, NULL), PP_OK);
+    unsigned left = files_in("bodies");
+    CU_ASSERT_TRUE(left > 1000 && left < LEFT_OVER); /* not all at the open */
+    put_body(s, &removed, 9);
+    struct pp_view *v = p->begin_view(s);
+    CU_ASSERT_EQUAL(p->head(v, PP_OBJECT, &kept, &head), PP_OK);
+    struct pp_batch *b = p->begin(s);
+    CU_ASSERT_EQUAL(p->remove(b, PP_OBJECT, &kept, false), PP_OK);
+    CU_ASSERT_EQUAL(p->commit(b), PP_OK);
+    for (unsigned i = 0; i < LEFT_OVER / 64; i++) {
+        p->abort(p->begin(s));
+    }
+    CU_ASSERT_EQUAL(files_in("bodies"), 2);
+    CU_ASSERT_EQUAL(p->read(v, &kept, head.serial, PP_PIECE_MAX, &spans), PP_OK);
+    p->end_view(v); /* it saw what was removed meanwhile */
+    p->abort(p->begin(s));
+    CU_ASSERT_EQUAL(files_in("bodies"), 1);
+    p->close(s);
+    end();
+}
+
 CHECK_MAIN("store-lmdb", CHECK(test_creation_and_refusals),
            CHECK(test_a_folder_of_something_else_is_left_alone),
            CHECK(test_long_bodies_are_files_and_go_with_their_object),
-           CHECK(test_bodies_never_put_are_swept))
+           CHECK(test_bodies_never_put_are_swept), CHECK(test_many_files_are_swept_bit_by_bit))
