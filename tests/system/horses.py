@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Changing horses: a living network with unread mail goes from one substrate to the next (stop all,
-one line of YAML, start with --rehome), node by node killed in the middle of it, and every message
-arrives exactly once.
+one line of YAML, start with --rehome), one node killed in the middle of it and another the moment a
+copy is stored elsewhere, and every message arrives exactly once.
 
-horses.py [SUBSTRATE...]    the way, by default all that are built, chord first"""
-import hashlib, os, re, signal, sys, time
+horses.py [--tight] [SUBSTRATE...]    the way, by default all that are built, chord first
+    --tight     nodes take few stores a minute: those that rehome are told to wait (429)"""
+import hashlib, http.client, os, re, sys, time
 
 from labkit import BIN, Lab, check
 
@@ -13,7 +14,9 @@ ORDER = ("chord", "kademlia", "pastry", "can", "tapestry")
 USERS = [f"{name}@horses.example" for name in ("alice", "bob", "carol", "dora")]
 ALICE, BOB, CAROL, DORA = USERS
 NODES, K = 8, 3
-QUICK = ["--node-option", "rehome.settle=2s", "--node-option", "rehome.again=2s"]
+QUICK = ["--node-option", "rehome.settle=1s", "--node-option", "rehome.again=1s",
+         "--node-option", "overlay.found_after=3s"]
+RELEASE = "release" in BIN  # no crash points there
 
 
 def built():
@@ -52,16 +55,57 @@ def await_line(lab, n, since, pattern, seconds=120):
     check(False, f"node {n} does not say {pattern!r} in {seconds} s:\n{read_log(lab, n, since)[-2000:]}")
 
 
-def change(lab, substrate, killed):
-    """Returns how many copies the nodes stored on others."""
-    before = log_sizes(lab)
+def crash(lab, n, since):
+    """Starts a node that ends as by kill -9 when its second item has been stored elsewhere, then anew."""
+    if not RELEASE:
+        env, lab.env = lab.env, dict(lab.env, PP_CRASH="rehome-item:2")
+        lab.lab("restart", "--dir", lab.dir, "--rehome", str(n))
+        lab.env = env
+        end = time.monotonic() + 60
+        while lab.status()[n]["pid"]:
+            check(time.monotonic() < end, f"node {n} did not come to the crash point:\n{read_log(lab, n, since)}")
+            time.sleep(0.05)
+        check(not re.search("done after", read_log(lab, n, since)), f"node {n} was done before its crash")
+    lab.lab("restart", "--dir", lab.dir, "--rehome", str(n))
+
+
+def refused(lab):
+    """How often nodes told somebody to come back later."""
+    total = 0
+    for node in lab.status():
+        address, port = node["admin"].rsplit(":", 1)
+        connection = http.client.HTTPConnection(address, int(port), timeout=30)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        total += sum(int(float(n)) for n in re.findall(r"^peerpost_refused_rate_total (\S+)", text, re.M))
+    return total
+
+
+def limit_stores(lab, substrate):
+    lab.lab("restart", "--dir", lab.dir, "--substrate", substrate, "all")  # writes the configurations
     lab.lab("stop", "--dir", lab.dir, "all")
-    lab.lab("restart", "--dir", lab.dir, "--substrate", substrate, "--rehome", "all")
+    for n in range(NODES):
+        with open(os.path.join(lab.dir, "nodes", str(n), "config.yaml"), "a") as f:
+            f.write("limits.stores: 1\nlimits.proved_factor: 7\n")
+
+
+def change(lab, substrate, killed, tight=False):
+    """Returns how many copies the nodes stored on others."""
+    before, held = log_sizes(lab), lab.objects()
+    crashed = max((n for n in held if n != killed), key=held.get)
+    lab.lab("stop", "--dir", lab.dir, "all")
+    into = ["--substrate", substrate]
+    if tight:
+        limit_stores(lab, substrate)
+        into = []
+    first = [str(n) for n in range(NODES) if n != crashed]
+    lab.lab("restart", "--dir", lab.dir, *into, "--rehome", *first)
     await_line(lab, killed, before[killed], r"pass 1 begins")
     lab.kill(killed)
     lab.lab("restart", "--dir", lab.dir, "--rehome", str(killed))
+    crash(lab, crashed, before[crashed])
     for n in range(NODES):
-        await_line(lab, n, before[n], r"done after \d+ passes")
+        await_line(lab, n, before[n], r"done after \d+ passes", 400 if tight else 120)
     text = "".join(read_log(lab, n, before[n]) for n in range(NODES))
     return sum(int(n) for n in re.findall(r"(\d+) copies stored on other nodes", text))
 
@@ -95,10 +139,28 @@ def hop(lab, number, substrate, unread):
     print(f"-> {substrate}: {copies} copies stored on their new nodes, mail goes on", flush=True)
 
 
+def tight(lab, substrate):
+    """More mail than the nodes take at once from one another: they wait as told, and all arrives."""
+    for i in range(60):
+        send(lab, f"tight-{i}", [BOB])
+    copies = change(lab, substrate, killed=1, tight=True)
+    waits = refused(lab)
+    check(waits > 0, "no node was told to wait: the test is too small for its limits")
+    whole(lab, [f"{user}-certificate" for user in USERS])
+    lab.agent(BOB, "fetch")
+    lab.agent(BOB, "fetch")
+    wanted = sorted(f"tight-{i}" for i in range(60))
+    check(subjects(lab, BOB) == wanted, f"bob has {subjects(lab, BOB)}")
+    print(f"{copies} copies stored though nodes said 429 or 503 {waits} times", flush=True)
+
+
 def main():
-    way = sys.argv[1:] or built()
+    few = "--tight" in sys.argv
+    way = [s for s in sys.argv[1:] if s != "--tight"] or built()
     check(len(way) > 1, f"one substrate alone is built in {PLUGINS}: nothing to change to")
     with Lab(nodes=NODES, k=K, users=USERS, substrate=way[0], options=QUICK) as lab:
+        if few:
+            return tight(lab, way[1])
         unread = {}
         for number, substrate in enumerate(way[1:], 1):
             hop(lab, number, substrate, unread)
