@@ -9,6 +9,7 @@
 #include <base/log.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -212,6 +213,7 @@ static void live_random(struct pp_net_impl *net, void *out, size_t len)
 static void drop_all(struct pp_net_impl *net, const struct pp_act *act, const uint64_t *token)
 {
     pp_live_lookup_drop(net, act, token);
+    pp_live_inquiry_drop(net, act, token);
     pp_live_request_drop(net, act, token);
     pp_live_keep_deafen(net, act, token);
     pp_live_judge_deafen(net, act, token);
@@ -331,11 +333,24 @@ static int check_node(void *ctx, struct pp_bytes der, pp_ns wall, struct pp_id *
     return code;
 }
 
+/* A gateway's id is not known beforehand: any node of the authority's will do. */
+static int verify_any(struct pp_net_impl *net, X509 *leaf, pp_ns wall)
+{
+    unsigned char *der = NULL;
+    struct pp_id id;
+    int len = i2d_X509(leaf, &der);
+    int rc = len > 0 ? check_node(net, pp_bytes(der, (size_t)len), wall, &id) : PP_MALFORMED;
+    OPENSSL_free(der);
+    return rc;
+}
+
 static int verify_node(void *ctx, X509 *leaf, STACK_OF(X509) * chain, const struct pp_id *expected)
 {
     struct pp_net_impl *net = ctx;
     (void)chain;
-    return pp_authority_check_node(net->authority, leaf, expected, pp_loop_now(net->loop).wall);
+    pp_ns wall = pp_loop_now(net->loop).wall;
+    return pp_id_is_zero(expected) ? verify_any(net, leaf, wall)
+                                   : pp_authority_check_node(net->authority, leaf, expected, wall);
 }
 
 static char *copy(const char *text, bool *ok)
@@ -366,6 +381,35 @@ static bool note_contacts(struct pp_net_impl *net, const struct pp_overlay_optio
     return net->contacts != NULL;
 }
 
+static int note_gateways(struct pp_net_impl *net, const struct pp_net_live_options *o,
+                         struct pp_error *error)
+{
+    net->behind_proxy = true;
+    net->gateways = calloc(o->n_gateways ? o->n_gateways : 1, sizeof *net->gateways);
+    for (size_t i = 0; net->gateways && i < o->n_gateways; i++) {
+        struct pp_peer *g = &net->gateways[i];
+        char text[64];
+        const char *colon = strrchr(o->gateways[i], ':');
+        bool v6 = o->gateways[i][0] == '[';
+        long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+        size_t len = colon ? (size_t)(colon - o->gateways[i]) : 0;
+        snprintf(text, sizeof text, "%.*s", v6 && len > 1 ? (int)len - 2 : (int)len,
+                 o->gateways[i] + v6);
+        if (port < 1 || port > UINT16_MAX || pp_address_parse(g->address, text) != PP_OK) {
+            return pp_fail(error, PP_CONFIG, "anonymity.gateways: \"%s\" is no ADDRESS:PORT",
+                           o->gateways[i]);
+        }
+        g->http = (uint16_t)port;
+        net->n_gateways++;
+    }
+    if (!net->n_gateways) {
+        return pp_fail(error, PP_CONFIG,
+                       "anonymity.gateways: name nodes that are asked for look-ups "
+                       "(ADDRESS:PORT of their HTTPS), three or more");
+    }
+    return PP_OK;
+}
+
 static int open_network(struct pp_net_impl *net, const struct pp_net_live_options *options,
                         struct pp_error *error)
 {
@@ -373,11 +417,16 @@ static int open_network(struct pp_net_impl *net, const struct pp_net_live_option
     struct pp_client_options c = {
         .connections = options->connections ? options->connections : CONNECTIONS,
         .bind = net->bind,
+        .proxy = options->proxy,
         .tls = options->tls,
         .ticket_file = options->ticket_file,
         .verify = verify_node,
         .verify_ctx = net,
     };
+    if (options->proxy) {
+        int rc = note_gateways(net, options, error);
+        return rc == PP_OK ? pp_client_create(&net->client, net->loop, &c, error) : rc;
+    }
     o.role = PP_CLIENT;
     o.key = NULL;
     o.certificate = pp_bytes(NULL, 0);
@@ -434,7 +483,7 @@ int pp_net_live_open(struct pp_net_impl **out, struct pp_loop *loop,
     if (code == PP_OK && options->journal) {
         code = pp_journal_open(&net->journal, options->journal, error);
     }
-    if (code == PP_OK && options->overlay.plugin) {
+    if (code == PP_OK && (options->overlay.plugin || options->proxy)) {
         code = open_network(net, options, error);
     }
     if (code != PP_OK) {
@@ -468,6 +517,7 @@ void pp_net_live_close(struct pp_net_impl *net)
     pp_journal_close(net->journal);
     pp_hook_destroy(net->hook);
     free(net->contacts);
+    free(net->gateways);
     free(net->spool);
     free(net->quarantine);
     free(net->blobs);

@@ -19,6 +19,11 @@ struct pp_net_live_options {
     const char *bind;               /* source address of UDP and HTTP, or NULL */
     unsigned connections;           /* open sockets at once; 0: 128 */
     bool tls;
+    /* socks5h://HOST:PORT; then no datagram leaves, overlay.plugin is not looked at, and look-ups
+     * go over HTTP to these nodes ("ADDRESS:PORT" of their HTTPS). NULL: direct. */
+    const char *proxy;
+    const char *const *gateways;
+    size_t n_gateways;
     const char *ticket_file; /* TLS sessions kept between runs, or NULL */
     /* Folders exist already (0700); NULL: what would need it fails with PP_IO. */
     const char *journal; /* a file */

@@ -23,6 +23,7 @@ struct pp_live_lookup;
 struct pp_live_request;
 struct pp_live_keep;
 struct pp_live_judge;
+struct pp_live_inquiry;
 
 struct pp_net_impl {
     struct pp_loop *loop;
@@ -43,6 +44,10 @@ struct pp_net_impl {
     size_t n_lookups_running;
     struct pp_live_request *requests;
     struct pp_live_keep *keeps;
+    struct pp_peer *gateways; /* id unknown */
+    size_t n_gateways;
+    bool behind_proxy;
+    struct pp_live_inquiry *inquiries;
     char *virus, *spam;          /* scanners */
     struct pp_workers *scanners; /* they wait for these */
     struct pp_live_judge *judges;
@@ -63,6 +68,11 @@ void pp_live_lookup(struct pp_net_impl *net, struct pp_act *act, const struct pp
 /* token NULL: all of the act. */
 void pp_live_lookup_drop(struct pp_net_impl *net, const struct pp_act *act, const uint64_t *token);
 void pp_live_lookup_more(struct pp_net_impl *net); /* starts what waits for room */
+
+/* ---- net_live_gateway.c ---- */
+void pp_live_inquire(struct pp_net_impl *net, struct pp_act *act, const struct pp_id *key,
+                     unsigned k, uint64_t token);
+void pp_live_inquiry_drop(struct pp_net_impl *net, const struct pp_act *act, const uint64_t *token);
 
 /* ---- net_live_request.c ---- */
 void pp_live_request(struct pp_net_impl *net, struct pp_act *act, const struct pp_net_request *q,

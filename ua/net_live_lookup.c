@@ -63,6 +63,10 @@ void pp_live_lookup_more(struct pp_net_impl *net)
 void pp_live_lookup(struct pp_net_impl *net, struct pp_act *act, const struct pp_id *key,
                     unsigned k, unsigned paths, uint64_t token)
 {
+    if (net->behind_proxy) {
+        pp_live_inquire(net, act, key, k, token);
+        return;
+    }
     enum pp_state state = net->overlay ? pp_overlay_state(net->overlay, NULL) : PP_LEFT;
     bool ready = state == PP_ACTIVE || state == PP_DEGRADED;
     struct pp_live_lookup *l = NULL;

@@ -186,7 +186,9 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *ctx)
     (void)easy;
     SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ssl_ctx, on_certificate, call);
-    use_tickets(ssl_ctx, call->client);
+    if (!call->client->proxy) {
+        use_tickets(ssl_ctx, call->client);
+    }
     if (o->certificate && o->key &&
         (SSL_CTX_use_certificate(ssl_ctx, o->certificate) != 1 ||
          SSL_CTX_use_PrivateKey(ssl_ctx, o->key) != 1)) {
@@ -359,6 +361,9 @@ static void set_route(struct pp_call *call)
     curl_easy_setopt(e, CURLOPT_CONNECT_TO, call->connect_to);
     curl_easy_setopt(e, CURLOPT_PROXY, client->proxy ? client->proxy : "");
     curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+    if (client->proxy) {
+        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    }
     if (client->proxy && call->circuit) {
         curl_easy_setopt(e, CURLOPT_PROXYUSERNAME, call->circuit);
         curl_easy_setopt(e, CURLOPT_PROXYPASSWORD, "peerpost");
@@ -503,8 +508,8 @@ static size_t on_piece(char *data, size_t size, size_t n, void *ctx)
     return fwrite(data, 1, len, d->to);
 }
 
-static CURLcode run_download(const char *url, const char *path, struct download *d, long seconds,
-                             bool *unchanged)
+static CURLcode run_download(const char *url, const char *path, const char *proxy,
+                             struct download *d, long seconds, bool *unchanged)
 {
     CURL *e = curl_easy_init();
     struct stat st;
@@ -513,6 +518,7 @@ static CURLcode run_download(const char *url, const char *path, struct download 
         return CURLE_OUT_OF_MEMORY;
     }
     curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_PROXY, proxy ? proxy : "");
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http,file");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(e, CURLOPT_MAXREDIRS, 5L);
@@ -533,7 +539,7 @@ static CURLcode run_download(const char *url, const char *path, struct download 
     return code;
 }
 
-int pp_download(const char *url, const char *path, uint64_t most, long seconds,
+int pp_download(const char *url, const char *path, const char *proxy, uint64_t most, long seconds,
                 struct pp_error *error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -547,7 +553,7 @@ int pp_download(const char *url, const char *path, uint64_t most, long seconds,
     if (!d.to) {
         return pp_fail(error, PP_IO, "cannot write %s: %s", aside, strerror(errno));
     }
-    CURLcode code = run_download(url, path, &d, seconds, &unchanged);
+    CURLcode code = run_download(url, path, proxy, &d, seconds, &unchanged);
     bool written = fclose(d.to) == 0;
     if (code == CURLE_OK && unchanged) {
         utimensat(AT_FDCWD, path, NULL, 0); /* it is as new as it gets */

@@ -19,9 +19,11 @@ struct stack_st_X509; /* STACK_OF(X509) */
 struct pp_client_options {
     unsigned connections; /* open sockets at once */
     const char *bind;     /* source address, or NULL */
-    const char *proxy;    /* socks5h://...; NULL: direct */
-    bool tls;             /* https; else plain http (tests, closed networks) */
-    X509 *certificate;    /* client certificate, or NULL */
+    /* socks5h://..., NULL: direct. Behind one no TLS session is resumed: that would tell a node
+     * that two circuits are one client's. */
+    const char *proxy;
+    bool tls;          /* https; else plain http (tests, closed networks) */
+    X509 *certificate; /* client certificate, or NULL */
     EVP_PKEY *key;
     const char *ticket_file; /* TLS session tickets kept between runs, or NULL */
     /* Is this leaf (and chain, may be NULL) the node `expected`? 0, PP_IDENTITY, PP_UNTRUSTED.. */
@@ -65,8 +67,8 @@ void pp_call_cancel(struct pp_call *call); /* no `ended` after it */
 
 /* Fetches a file by its URL (https, http, file), blocking: for a worker or a start. `path` is
  * replaced whole when the answer is newer than it, else left; at most `most` octets, `seconds` in
- * all. ! PP_UNREACHABLE, PP_TOO_BIG, PP_IO */
-int pp_download(const char *url, const char *path, uint64_t most, long seconds,
+ * all; through the proxy unless that is NULL. ! PP_UNREACHABLE, PP_TOO_BIG, PP_IO */
+int pp_download(const char *url, const char *path, const char *proxy, uint64_t most, long seconds,
                 struct pp_error *error);
 
 #endif

@@ -347,7 +347,7 @@ static bool set_up(struct pp_client *c, const struct pp_client_options *o)
     c->bind = o->bind ? strdup(bind) : NULL;
     c->proxy = o->proxy ? strdup(o->proxy) : NULL;
     c->kick = pp_timer_create(c->loop, on_kick, c);
-    c->tickets = pp_tickets_open(o->ticket_file, pp_loop_now(c->loop).wall);
+    c->tickets = pp_tickets_open(o->proxy ? NULL : o->ticket_file, pp_loop_now(c->loop).wall);
     return c->kick && c->tickets && (!o->bind || c->bind) && (!o->proxy || c->proxy) &&
            !pp_curl_open(c);
 }

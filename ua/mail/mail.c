@@ -110,6 +110,31 @@ int pp_mail_recall(struct pp_mail *mail, struct pp_bytes key, struct pp_buf *val
     return rc == PP_OK ? pp_buf_add(value, lent.data, lent.len) : rc;
 }
 
+/* -ln(u) of a uniform u: the leading zeros of its bits, and a series for the rest. Plain
+ * arithmetic, so that a seed gives the same waits everywhere. */
+pp_ns pp_mail_delay(struct pp_mail *mail)
+{
+    uint8_t octets[8];
+    unsigned zeros = 1;
+    pp_mail_random(mail, octets, sizeof octets);
+    uint64_t bits = pp_get64(octets) | 1;
+    for (; !(bits >> 63); bits <<= 1) {
+        zeros++;
+    }
+    double m = (double)bits / 9223372036854775808.0; /* 1 <= m < 2 */
+    double y = (m - 1) / (m + 1), power = y, ln = 0;
+    for (int i = 1; i < 20; i += 2, power *= y * y) {
+        ln += 2 * power / i;
+    }
+    double wait = zeros * 0.6931471805599453 - ln;
+    return (pp_ns)(wait * (double)mail->options.delay);
+}
+
+bool pp_mail_may_sign(const struct pp_mail *mail)
+{
+    return mail->options.n_keys && !mail->options.anonymous;
+}
+
 int64_t pp_mail_offset(const struct pp_mail *mail, const struct pp_id *node)
 {
     for (size_t i = 0; i < mail->n_offsets; i++) {

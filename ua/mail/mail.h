@@ -26,6 +26,8 @@ struct pp_mail_options {
     pp_ns max_age;            /* of a queued message: 5 days */
     uint64_t life;            /* seconds asked for bodies and notifications: 30 days */
     unsigned paths;           /* disjoint look-ups of the own inbox and certificate: 3 */
+    bool anonymous; /* each operation on a circuit of its own; requests name nobody they need not */
+    pp_ns delay;    /* mean of the random wait before each of them; 0: none */
     /* Senders: on the list of known spammers; on the user's own list. NULL: no list. */
     bool (*blocked)(void *ctx, const char *address);
     bool (*listed)(void *ctx, const char *address);
@@ -52,6 +54,10 @@ void pp_mail_random(struct pp_mail *mail, void *out, size_t len);
 void pp_mail_crash(struct pp_mail *mail, const char *point);
 void pp_mail_log(struct pp_mail *mail, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* A random wait: exponential, with the mean that the options say. */
+pp_ns pp_mail_delay(struct pp_mail *mail);
+/* May a request that could go without be signed as the user's? */
+bool pp_mail_may_sign(const struct pp_mail *mail);
 /* A note that nobody waits for. */
 void pp_mail_note(struct pp_mail *mail, struct pp_bytes key, struct pp_bytes value);
 /* Current value of a note, copied. ! PP_NOT_FOUND, PP_NOMEM */

@@ -74,7 +74,7 @@ static int store_request(struct pp_spread *s, struct pp_target *t, struct pp_ask
 
 static enum pp_verdict store_judge(struct pp_spread *s, struct pp_target *t)
 {
-    if (!t->error && t->status == 429 && !t->retried && pp_mail_is(s->mail)->n_keys) {
+    if (!t->error && t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
         t->retried = true; /* throttled: once more, signed */
         return PP_VERDICT_AGAIN;
     }

@@ -215,7 +215,7 @@ static int out_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *
 static enum pp_verdict out_judge(struct pp_spread *s, struct pp_target *t)
 {
     struct out *out = s->ctx;
-    if (!t->error && t->status == 429 && !t->retried && pp_mail_is(s->mail)->n_keys) {
+    if (!t->error && t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
         t->retried = true;
         return PP_VERDICT_AGAIN;
     }
@@ -330,7 +330,12 @@ static void back_start(struct back *b)
     b->pending = b->sample.n;
     for (uint32_t i = 0; i < b->sample.n; i++) {
         struct pp_ask ask;
+        uint8_t random[8];
+        char circuit[20];
+        pp_mail_random(b->probe->mail, random, sizeof random);
+        pp_hex(circuit, random, sizeof random);
         pp_ask_init(&ask, &b->sample.holders[i]);
+        ask.request.circuit = pp_mail_is(b->probe->mail)->anonymous ? circuit : NULL;
         ask.request.method = "GET";
         ask.request.identifier = pp_buf_bytes(&b->sample.identifier);
         ask.request.answer_max = 4096;

@@ -173,8 +173,11 @@ static void delete_done(struct pp_spread *s)
     leave(letter);
 }
 
-static const struct pp_spread_kind delete_kind = {
-    .request = delete_request, .judge = delete_judge, .done = delete_done, .widens = true};
+static const struct pp_spread_kind delete_kind = {.request = delete_request,
+                                                  .judge = delete_judge,
+                                                  .done = delete_done,
+                                                  .widens = true,
+                                                  .late = true};
 
 static void start_delete(struct pp_letter *letter)
 {

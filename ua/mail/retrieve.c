@@ -131,7 +131,7 @@ static void done(struct pp_spread *s)
 }
 
 static const struct pp_spread_kind kind = {
-    .request = request, .data = data, .judge = judge, .done = done, .widens = true};
+    .request = request, .data = data, .judge = judge, .done = done, .widens = true, .late = true};
 
 int pp_retrieve_start(struct pp_retrieve *r, struct pp_mail *mail, struct pp_bytes identifier,
                       uint64_t size, const uint8_t digest[32], pp_retrieved_fn *fn, void *ctx)

@@ -241,7 +241,7 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     if (t->error) {
         return PP_VERDICT_BAD;
     }
-    if (t->status == 429 && !t->retried && pp_mail_is(s->mail)->n_keys) {
+    if (t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
         t->retried = true; /* throttled: once more, signed */
         return PP_VERDICT_AGAIN;
     }
@@ -337,6 +337,7 @@ static const struct pp_spread_kind kind = {.request = request,
                                            .looked = looked,
                                            .progress = progress,
                                            .done = done,
+                                           .late = true,
                                            .replaces = true};
 
 void pp_send_start_store(struct pp_send_group *run)

@@ -63,7 +63,7 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
     ask->request.identifier = pp_buf_bytes(&r->address);
     ask->request.body = pp_buf_bytes(&run->sealed);
     pp_ask_field(ask, "Peerpost-Life", "%llu", (unsigned long long)pp_mail_is(s->mail)->life);
-    if (t->retried && pp_mail_is(s->mail)->n_keys) {
+    if (t->retried && pp_mail_may_sign(s->mail)) {
         return pp_sign_ask_as_user(s->mail, ask, "append-inbox", NULL);
     }
     pp_ask_field(ask, "Pragma", "append-inbox");
@@ -162,6 +162,7 @@ static const struct pp_spread_kind kind = {.request = request,
                                            .looked = looked,
                                            .progress = progress,
                                            .done = done,
+                                           .late = true,
                                            .replaces = true};
 
 /* A notification of an earlier pass, or what is needed to make it. */

@@ -69,7 +69,7 @@ static void ask(struct pp_spread *s, struct pp_target *t)
     }
     pp_ask_init(&a, &t->peer);
     a.request.answer_max = s->answer_max;
-    a.request.circuit = s->circuit;
+    a.request.circuit = s->circuit[0] ? s->circuit : NULL;
     int rc = s->kind->request(s, t, &a);
     pp_buf_free(&t->body);
     t->status = 0;
@@ -212,9 +212,21 @@ static void step(struct pp_spread *s)
     hedge(s);
 }
 
+static void begin(struct pp_spread *s)
+{
+    s->late = false;
+    look_up(s, s->k);
+    ask_extras(s);
+    hedge(s);
+}
+
 static void on_wake(struct pp_act *act)
 {
     struct pp_spread *s = (struct pp_spread *)act;
+    if (s->late) {
+        begin(s);
+        return;
+    }
     hedge(s);
     step(s);
 }
@@ -428,10 +440,19 @@ void pp_spread_extra(struct pp_spread *s, const struct pp_peer *peer)
 
 void pp_spread_start(struct pp_spread *s)
 {
+    const struct pp_mail_options *o = pp_mail_is(s->mail);
     s->started = true;
-    look_up(s, s->k);
-    ask_extras(s);
-    hedge(s);
+    if (o->anonymous) {
+        uint8_t random[8];
+        pp_mail_random(s->mail, random, sizeof random);
+        pp_hex(s->circuit, random, sizeof random);
+    }
+    if (!o->delay || !s->kind->late) {
+        begin(s);
+        return;
+    }
+    s->late = true;
+    ops_of(s)->wake(impl_of(s), &s->act, pp_mail_now(s->mail).mono + pp_mail_delay(s->mail));
 }
 
 void pp_spread_go(struct pp_spread *s)

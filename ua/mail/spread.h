@@ -65,6 +65,7 @@ struct pp_spread_kind {
     /* Last: the goal is reached or nobody is left. The owner may free the spread here. */
     void (*done)(struct pp_spread *s);
     bool widens;   /* look further when the goal was not reached */
+    bool late;     /* part of somebody's mail: waits a random time when the user wants that */
     bool replaces; /* take a farther peer in the place of a bad one, but do not search wider for
                     * missing things */
 };
@@ -81,7 +82,8 @@ struct pp_spread {
     unsigned paths;
     pp_ns hedge;         /* 0: the default */
     uint64_t answer_max; /* octets of an answer taken */
-    const char *circuit;
+    char circuit[20];    /* "" but when the user wants to stay unknown */
+    bool late;           /* waits a random time before it begins */
     /* what came of it */
     int code;       /* of the first look-up: 0, PP_UNREACHABLE, PP_LOCAL */
     unsigned found; /* k' = min(k, peers the first look-up returned) */

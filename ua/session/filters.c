@@ -32,7 +32,8 @@ static void refresh(struct pp_config *config, const char *url, const char *path)
     if (stat(path, &st) == 0 && st.st_mtime + period > time(NULL)) {
         return;
     }
-    if (pp_download(url, path, LIST_MAX, SECONDS, &error) != PP_OK) {
+    const char *proxy = pp_config_text(config, "anonymity.proxy");
+    if (pp_download(url, path, *proxy ? proxy : NULL, LIST_MAX, SECONDS, &error) != PP_OK) {
         fprintf(stderr, "peerpost: filter.blocklist_url: %s\n", error.text);
     }
 }

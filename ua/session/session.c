@@ -155,11 +155,11 @@ static int make_folders(struct pp_config *config, struct pp_error *error)
     return rc;
 }
 
-static size_t contacts(struct pp_config *config, const char *out[CONTACTS_MAX])
+static size_t list_of(struct pp_config *config, const char *name, const char *out[CONTACTS_MAX])
 {
     size_t n = 0;
     for (const char *c; n < CONTACTS_MAX; n++) {
-        c = pp_config_item(config, "overlay.contacts", n);
+        c = pp_config_item(config, name, n);
         if (!c) {
             break;
         }
@@ -217,7 +217,7 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .overlay = {.network_name = pp_config_text(config, "network.name"),
                     .k = (unsigned)pp_config_number(config, "network.k"),
                     .contacts = list,
-                    .n_contacts = contacts(config, list),
+                    .n_contacts = list_of(config, "overlay.contacts", list),
                     .peers_file = in_state(config, peers, "peers")},
         .authority = s->who.authority,
         .bind = optional_text(config, "net.bind"),
@@ -234,6 +234,13 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .virus = optional_text(config, "filter.virus"),
         .spam = optional_text(config, "filter.spam"),
     };
+    o.proxy = optional_text(config, "anonymity.proxy");
+    const char *gateways[CONTACTS_MAX];
+    if (o.proxy) {
+        o.n_gateways = list_of(config, "anonymity.gateways", gateways);
+        o.gateways = gateways;
+        return open_net(s, &o, patience, waiting, error);
+    }
     int rc = load_plugin(s, config, &o.overlay, error);
     return rc == PP_OK ? open_net(s, config, &o, patience, waiting, error) : rc;
 }
@@ -275,6 +282,8 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     o.ops_connections = (unsigned)pp_config_number(config, "ops.connections");
     o.max_age = (pp_ns)pp_config_number(config, "queue.max_age");
     o.keep_signed = pp_config_flag(config, "deliver.keep_signed");
+    o.anonymous = *pp_config_text(config, "anonymity.proxy") != '\0';
+    o.delay = (pp_ns)pp_config_number(config, "anonymity.delay");
     int rc = set_copies(&o, config, error);
     rc = rc == PP_OK ? filters_open(&s->filters, config, &o, error) : rc;
     if (rc != PP_OK) {
@@ -366,5 +375,6 @@ bool session_run(struct session *s, const bool *flag, pp_ns time)
 
 const char *session_trouble(struct session *s)
 {
-    return pp_overlay_mismatch(pp_net_live_overlay(s->net));
+    struct pp_overlay *overlay = pp_net_live_overlay(s->net);
+    return overlay ? pp_overlay_mismatch(overlay) : NULL;
 }
