@@ -178,6 +178,10 @@ static void f_request(struct pp_net_impl *net, struct pp_act *act, const struct 
 {
     struct fake_event *e = add(net, FAKE_REQUEST, 10 * PP_MS, act, token);
     struct fake_request *r = calloc(1, sizeof *r);
+    if (net->n_circuits < sizeof net->circuits / sizeof *net->circuits) {
+        snprintf(net->circuits[net->n_circuits++], sizeof net->circuits[0], "%s",
+                 q->circuit ? q->circuit : "");
+    }
     r->peer = *q->peer;
     snprintf(r->method, sizeof r->method, "%s", q->method);
     pp_buf_add(&r->identifier, q->identifier.data, q->identifier.len);

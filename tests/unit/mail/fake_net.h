@@ -83,6 +83,8 @@ struct pp_net_impl {
     int points, kill_at; /* durable steps passed; dies at this one; 0: never */
     bool killed;
     const char *last_point;
+    char circuits[256][20]; /* of the requests, in order */
+    size_t n_circuits;
     bool scans; /* a message with "EICAR" has a virus, with "CHEAP" is junk */
     bool scanner_down;
     unsigned logged, blamed;
