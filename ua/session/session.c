@@ -239,7 +239,7 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
     if (o.proxy) {
         o.n_gateways = list_of(config, "anonymity.gateways", gateways);
         o.gateways = gateways;
-        return open_net(s, &o, patience, waiting, error);
+        return open_net(s, config, &o, patience, waiting, error);
     }
     int rc = load_plugin(s, config, &o.overlay, error);
     return rc == PP_OK ? open_net(s, config, &o, patience, waiting, error) : rc;
