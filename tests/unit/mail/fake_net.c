@@ -219,16 +219,6 @@ static void f_forget(struct pp_net_impl *net, struct pp_act *act)
 
 /* --- notes --------------------------------------------------------------------------------- */
 
-static struct fake_note *find_note(struct pp_net_impl *net, struct pp_bytes key)
-{
-    for (size_t i = 0; i < net->n_notes; i++) {
-        if (pp_bytes_equal(pp_buf_bytes(&net->notes[i].key), key)) {
-            return &net->notes[i];
-        }
-    }
-    return NULL;
-}
-
 static void set(struct pp_buf *b, struct pp_bytes value)
 {
     struct pp_buf copy = {0}; /* value may lie in b */
@@ -240,7 +230,7 @@ static void set(struct pp_buf *b, struct pp_bytes value)
 static void f_note(struct pp_net_impl *net, struct pp_act *act, struct pp_bytes key,
                    struct pp_bytes value, uint64_t token)
 {
-    struct fake_note *n = find_note(net, key);
+    struct fake_note *n = fake_find_note(net, key);
     if (!n) {
         if (net->n_notes == net->cap_notes) {
             net->cap_notes = net->cap_notes ? 2 * net->cap_notes : 64;
@@ -259,32 +249,6 @@ static void f_note(struct pp_net_impl *net, struct pp_act *act, struct pp_bytes 
     if (act) {
         add(net, FAKE_NOTED, PP_MS, act, token);
     }
-}
-
-static int f_replay(struct pp_net_impl *net, struct pp_bytes prefix,
-                    int (*fn)(void *ctx, struct pp_bytes key, struct pp_bytes value), void *ctx)
-{
-    for (size_t i = 0; i < net->n_notes; i++) {
-        struct fake_note *n = &net->notes[i];
-        if (n->value.len && n->key.len >= prefix.len &&
-            memcmp(n->key.data, prefix.data, prefix.len) == 0) {
-            int rc = fn(ctx, pp_buf_bytes(&n->key), pp_buf_bytes(&n->value));
-            if (rc) {
-                return rc;
-            }
-        }
-    }
-    return 0;
-}
-
-static int f_recall(struct pp_net_impl *net, struct pp_bytes key, struct pp_bytes *value)
-{
-    struct fake_note *n = find_note(net, key);
-    if (!n || !n->value.len) {
-        return PP_NOT_FOUND;
-    }
-    *value = pp_buf_bytes(&n->value);
-    return PP_OK;
 }
 
 /* --- blobs --------------------------------------------------------------------------------- */
@@ -400,7 +364,7 @@ static void f_log(struct pp_net_impl *net, int level, const char *text)
 
 const struct pp_net_ops fake_ops = {
     f_now,        f_random,    f_wake,      f_lookup,    f_request,   f_resume,
-    f_cancel,     f_forget,    f_note,      f_replay,    f_recall,    f_blob_new,
+    f_cancel,     f_forget,    f_note,      fake_replay, fake_recall, f_blob_new,
     f_blob_write, f_blob_read, f_blob_size, f_blob_free, f_blob_keep, f_blob_open,
     f_blob_drop,  f_judge,     f_crash,     f_log,
 };

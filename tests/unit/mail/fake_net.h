@@ -120,4 +120,9 @@ void fake_spool(struct pp_net_impl *net, const char *name, struct pp_bytes octet
 const struct fake_file *fake_file(struct pp_net_impl *net, enum pp_place place, size_t i);
 size_t fake_count_files(struct pp_net_impl *net, enum pp_place place);
 
+struct fake_note *fake_find_note(struct pp_net_impl *net, struct pp_bytes key);
+int fake_replay(struct pp_net_impl *net, struct pp_bytes prefix,
+                int (*fn)(void *ctx, struct pp_bytes key, struct pp_bytes value), void *ctx);
+int fake_recall(struct pp_net_impl *net, struct pp_bytes key, struct pp_bytes *value);
+
 #endif

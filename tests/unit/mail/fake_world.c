@@ -144,3 +144,41 @@ size_t fake_count_files(struct pp_net_impl *net, enum pp_place place)
     }
     return n;
 }
+
+/* --- notes --- */
+
+struct fake_note *fake_find_note(struct pp_net_impl *net, struct pp_bytes key)
+{
+    for (size_t i = 0; i < net->n_notes; i++) {
+        if (pp_bytes_equal(pp_buf_bytes(&net->notes[i].key), key)) {
+            return &net->notes[i];
+        }
+    }
+    return NULL;
+}
+
+int fake_replay(struct pp_net_impl *net, struct pp_bytes prefix,
+                int (*fn)(void *ctx, struct pp_bytes key, struct pp_bytes value), void *ctx)
+{
+    for (size_t i = 0; i < net->n_notes; i++) {
+        struct fake_note *n = &net->notes[i];
+        if (n->value.len && n->key.len >= prefix.len &&
+            memcmp(n->key.data, prefix.data, prefix.len) == 0) {
+            int rc = fn(ctx, pp_buf_bytes(&n->key), pp_buf_bytes(&n->value));
+            if (rc) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+int fake_recall(struct pp_net_impl *net, struct pp_bytes key, struct pp_bytes *value)
+{
+    struct fake_note *n = fake_find_note(net, key);
+    if (!n || !n->value.len) {
+        return PP_NOT_FOUND;
+    }
+    *value = pp_buf_bytes(&n->value);
+    return PP_OK;
+}
