@@ -191,6 +191,15 @@ void pp_member_activate(struct pp_member *m, pp_ns now)
 
 /* ---- meeting ---- */
 
+void pp_member_learn_all(struct pp_member *m, pp_ns now, const struct pp_result *result)
+{
+    for (size_t i = 0; i < result->n_peers; i++) {
+        if (!pp_id_equal(&result->peers[i].id, &m->a.self.id)) {
+            m->ops->learn(m, now, &result->peers[i], 0);
+        }
+    }
+}
+
 static void on_merged(struct pp_agent *a, pp_ns now, const struct pp_lookup *lookup,
                       const struct pp_result *result)
 {
@@ -204,11 +213,7 @@ static void on_merged(struct pp_agent *a, pp_ns now, const struct pp_lookup *loo
         m->ops->merged(m, now, result);
         return;
     }
-    for (size_t i = 0; i < result->n_peers; i++) {
-        if (!pp_id_equal(&result->peers[i].id, &m->a.self.id)) {
-            m->ops->learn(m, now, &result->peers[i], 0);
-        }
-    }
+    pp_member_learn_all(m, now, result);
 }
 
 /* One node was looked up: our place as strangers see it, or not yet. */
@@ -422,6 +427,27 @@ static void take_reply(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
     m->sample = 0;
 }
 
+static void take_request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                         const struct pp_header *header, struct pp_reader *body, bool proved)
+{
+    const struct pp_member_ops *ops = m->ops;
+    bool heard_out = proved || header->kind < PP_WIRE_OWN;
+    if (ops->request) {
+        ops->request(m, now, rx, header, body, proved);
+    } else if (header->kind < ops->n_on && ops->on[header->kind] && heard_out) {
+        ops->on[header->kind](m, now, rx, header, body);
+    }
+}
+
+void pp_member_on_leave(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                        const struct pp_header *header, struct pp_reader *body)
+{
+    (void)header;
+    if (pp_read_done(body)) {
+        m->ops->forget(m, now, &rx->from.id);
+    }
+}
+
 void pp_member_receive(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
                        struct pp_bytes payload)
 {
@@ -439,7 +465,7 @@ void pp_member_receive(struct pp_substrate_node *n, pp_ns now, const struct pp_r
         if (proved) {
             heard(m, now, rx, &header, 0);
         }
-        m->ops->request(m, now, rx, &header, &body, proved);
+        take_request(m, now, rx, &header, &body, proved);
     }
     settle(m, now);
 }

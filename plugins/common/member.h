@@ -39,6 +39,10 @@ struct pp_member {
     bool knew; /* who asks us now stood in our tables before it asked */
 };
 
+/* A request of one kind. */
+typedef void pp_request_fn(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                           const struct pp_header *header, struct pp_reader *body);
+
 struct pp_member_ops {
     /* The tables where they are sorted lists: then PP_TABLES_OPS serve below, and all entries of a
      * peer are kept up to date. NULL: it has one at most, which `entry` gives. */
@@ -74,8 +78,11 @@ struct pp_member_ops {
     void (*activated)(struct pp_member *m, pp_ns now);
     /* Our place as strangers see it; may be NULL: each peer is learnt. */
     void (*merged)(struct pp_member *m, pp_ns now, const struct pp_result *result);
-    /* A request of the substrate's own kinds, from a proved peer (`proved`) or not; FIND and PING
-     * come here too. Not called once left, nor for a client. */
+    /* Requests by their kind, n_on of them, NULL where there is none: FIND and PING from whomever,
+     * the substrate's own from proved peers alone. Not called once left, nor for a client. */
+    pp_request_fn *const *on;
+    size_t n_on;
+    /* The same for a substrate that hands out its requests itself; NULL: by the table. */
     void (*request)(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                     const struct pp_header *header, struct pp_reader *body, bool proved);
     void (*tick)(struct pp_member *m, pp_ns now);
@@ -109,6 +116,8 @@ void pp_member_left(struct pp_member *m);
 /* Told of a peer by `teller`: pinged when it is wanted, plausible and not in quarantine. */
 void pp_member_candidate(struct pp_member *m, pp_ns now, const struct pp_peer *peer,
                          const struct pp_peer *teller, uint32_t tag);
+/* Whoever a look-up has found, for each has answered it. */
+void pp_member_learn_all(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* All of a page. */
 void pp_member_candidates(struct pp_member *m, pp_ns now, const struct pp_page *page,
                           const struct pp_peer *teller, uint32_t tag);
@@ -139,6 +148,8 @@ void pp_member_ask_near(struct pp_member *m, pp_ns now, const struct pp_peer *to
 /* Answers with an octet and a page of peers from index `from` on, as FIND is answered. */
 void pp_member_list(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     uint8_t octet, const struct pp_peer *peers, size_t n, size_t from);
+/* A PING that names nobody; a LEAVE without content. For the table of requests. */
+pp_request_fn pp_member_on_ping, pp_member_on_leave;
 /* Answers a PING; nearer: a peer that stands nearer to its key than we do, or NULL. */
 void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp_header *header,
                     const struct pp_peer *nearer, const uint8_t *extra, size_t extra_len);
@@ -160,6 +171,9 @@ void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *pee
     .dead = pp_member_ask_dead
 #define PP_MEMBER_LOOKUP_OPS                                                                       \
     .fresh = pp_member_fresh, .doubted = pp_member_doubted, PP_MEMBER_ASK_OPS
+
+/* In the ops: a table of requests. */
+#define PP_MEMBER_REQUESTS(table) .on = table, .n_on = sizeof table / sizeof *table
 
 /* For the descriptor's `open`: a copy of the parsed options. ! PP_NOMEM */
 int pp_net_keep(struct pp_net **net, const void *options, size_t len, const char *name,
@@ -186,6 +200,10 @@ void pp_member_cancel(struct pp_substrate_node *n, uint64_t token);
                .version = "1",                                                                     \
                .options = options_,                                                                \
                .n_options = sizeof options_ / sizeof *options_}
+/* How a network is opened and closed and a node of it made. */
+#define PP_MEMBER_SUBSTRATE(name_, wire_, options_, open_, create_)                                \
+    PP_MEMBER_PLUGIN(name_, options_), .wire = wire_, .open = open_, .close = pp_net_drop,         \
+                                       .create = create_
 #define PP_MEMBER_FUNCTIONS                                                                        \
     .destroy = pp_member_destroy, .meet = pp_member_meet, .move = pp_member_move,                  \
     .leave = pp_member_leave, .receive = pp_member_receive, .tick = pp_member_tick,                \

@@ -190,6 +190,16 @@ void pp_member_pong(struct pp_member *m, const struct pp_rx *rx, const struct pp
     pp_member_pong_with(m, rx, header, nearer, nearer != NULL, extra, extra_len);
 }
 
+void pp_member_on_ping(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                       const struct pp_header *header, struct pp_reader *body)
+{
+    struct pp_ping ping;
+    (void)now;
+    if (pp_read_ping(body, &ping) == PP_OK) {
+        pp_member_pong(m, rx, header, NULL, NULL, 0);
+    }
+}
+
 void pp_member_pong_with(struct pp_member *m, const struct pp_rx *rx,
                          const struct pp_header *header, const struct pp_peer *nearer, size_t n,
                          const uint8_t *extra, size_t extra_len)

@@ -38,16 +38,58 @@ void pp_roster_free(struct pp_member *m)
     pp_peerset_free(&pp_roster_of(m)->table);
 }
 
-bool pp_roster_admits(const struct pp_roster *r, const struct pp_id *id)
+/* ---- who stands in it ---- */
+
+/* May it stand in our list at all? Not ourselves, nobody once we leave. */
+static bool admits(const struct pp_roster *r, const struct pp_id *id)
 {
     return !pp_id_is_zero(id) && r->m.phase < PP_PHASE_LEAVING &&
            (r->m.client || !pp_id_equal(id, &r->m.a.self.id));
 }
 
-void pp_roster_remember(struct pp_roster *r, pp_ns now, const struct pp_entry *entry)
+void pp_roster_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
 {
+    struct pp_roster *r = pp_roster_of(m);
     struct pp_order order = pp_roster_order(r);
-    pp_peerset_remember(&r->table, &order, PP_ROSTER_KNOWN, &entry->peer, now);
+    (void)tag;
+    if (!admits(r, &peer->id)) {
+        return;
+    }
+    if (!pp_roster_entry(m, &peer->id)) {
+        struct pp_entry entry = pp_entry_now(peer, now);
+        pp_entry_heard(&entry, now, m->sample);
+        if (m->client || m->phase < PP_PHASE_ENTER) {
+            pp_peerset_remember(&r->table, &order, PP_ROSTER_KNOWN, peer, now);
+        } else {
+            r->kind->add(r, now, &entry);
+        }
+    }
+    if (m->client || m->phase == PP_PHASE_MEMBER) {
+        pp_member_set_state(m, PP_ACTIVE);
+    }
+}
+
+void pp_roster_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
+{
+    struct pp_roster *r = pp_roster_of(m);
+    struct pp_order order = pp_roster_order(r);
+    struct pp_id gone = *id; /* it may be the entry's own */
+    int at = pp_peerset_find(&r->table, &order, id);
+    if (at < 0) {
+        return;
+    }
+    bool near = r->kind->near(r, (size_t)at);
+    pp_peerset_remove(&r->table, (size_t)at);
+    if (m->phase != PP_PHASE_MEMBER || m->client) {
+        return;
+    }
+    if (near) {
+        pp_roster_ask_soon(r, now);
+    }
+    r->kind->lost(r, now, &gone);
+    if (r->table.n == 0) {
+        pp_member_set_state(m, PP_ALONE);
+    }
 }
 
 /* ---- nearest to a key ---- */
@@ -105,17 +147,19 @@ size_t pp_roster_count_nearer(const struct pp_roster *r, const struct pp_id *key
     return all;
 }
 
-void pp_roster_on_find(struct pp_roster *r, const struct pp_rx *rx, const struct pp_header *header,
-                       struct pp_reader *body)
+void pp_roster_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                       const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_roster *r = pp_roster_of(m);
     struct pp_find find;
     struct pp_peer peers[PP_PAGE_MAX];
+    (void)now;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
     size_t count = pp_roster_nearest(r, &find.key, pp_roster_width(find.k), peers);
     bool complete = count > 0 && pp_id_equal(&peers[0].id, &r->m.a.self.id);
-    pp_member_list(&r->m, rx, header, complete, peers, count, find.from);
+    pp_member_list(m, rx, header, complete, peers, count, find.from);
 }
 
 static void rank(const struct pp_roster *r, const struct pp_id *key, const struct pp_id *id,

@@ -22,6 +22,12 @@ struct pp_roster_kind {
     struct pp_id (*metric)(const struct pp_id *origin, const struct pp_id *id);
     /* The peer that routing goes by, whether or not it is among the nearest; may be NULL. */
     const struct pp_entry *(*next)(const struct pp_roster *r, const struct pp_id *key);
+    /* A peer that may stand in our list and does not, once we enter or are a member. */
+    void (*add)(struct pp_roster *r, pp_ns now, const struct pp_entry *entry);
+    /* Is the entry of that index of our neighbourhood? */
+    bool (*near)(const struct pp_roster *r, size_t index);
+    /* A member has lost an entry. */
+    void (*lost)(struct pp_roster *r, pp_ns now, const struct pp_id *id);
     bool suspects; /* whoever is overdue is still named to others, who ask for themselves */
 };
 
@@ -43,14 +49,12 @@ struct pp_order pp_roster_order(const struct pp_roster *r);
 struct pp_entry *pp_roster_entry(const struct pp_member *m, const struct pp_id *id);
 size_t pp_roster_known(const struct pp_member *m);
 size_t pp_roster_peers(const struct pp_member *m, struct pp_peer *out, size_t cap);
+void pp_roster_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
+void pp_roster_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
 void pp_roster_free(struct pp_member *m);
 #define PP_ROSTER_MEMBER_OPS                                                                       \
-    .entry = pp_roster_entry, .known = pp_roster_known, .free = pp_roster_free
-
-/* May it stand in our list at all? Not ourselves, nobody once we leave. */
-bool pp_roster_admits(const struct pp_roster *r, const struct pp_id *id);
-/* A client's or joiner's memory: the one not heard for the longest gives way. */
-void pp_roster_remember(struct pp_roster *r, pp_ns now, const struct pp_entry *entry);
+    .entry = pp_roster_entry, .known = pp_roster_known, .learn = pp_roster_learn,                  \
+    .forget = pp_roster_forget, .free = pp_roster_free
 
 /* The `max` (at most PP_PAGE_MAX) nearest to the key of all peers that may be named and, when
  * active, of ourselves; and the one to go by. */
@@ -64,8 +68,7 @@ bool pp_roster_nearer(const struct pp_roster *r, const struct pp_id *key, const 
 /* Peers known to be nearer to the key than we are; *sure: of these the unsuspected. */
 size_t pp_roster_count_nearer(const struct pp_roster *r, const struct pp_id *key, size_t *sure);
 /* Answers a FIND: "complete" when we are the nearest that we know. */
-void pp_roster_on_find(struct pp_roster *r, const struct pp_rx *rx, const struct pp_header *header,
-                       struct pp_reader *body);
+pp_request_fn pp_roster_on_find;
 
 /* The descriptor's rank. */
 void pp_roster_rank(const struct pp_substrate_node *n, const struct pp_id *key,

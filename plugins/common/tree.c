@@ -4,26 +4,23 @@
  * 2004).
  */
 #include <common/tree.h>
+#include <stdlib.h>
 
 #define CONTEST_SILENCE 10 /* pings: so long silent, an entry is asked whether it lives */
 
-const struct pp_roster_kind *pp_tree_kind(unsigned bits)
+struct pp_substrate_node *pp_tree_create(size_t size, const struct pp_tree_net *net,
+                                         const struct pp_member_ops *ops, void *ctx,
+                                         enum pp_role role, const struct pp_peer *self,
+                                         const uint8_t seed[16])
 {
-    static const struct pp_roster_kind kinds[] = {
-        {.own = pp_distance_xor, .metric = pp_distance_xor, .suspects = true},
-        {.own = pp_distance_xor, .metric = pp_distance_digits2, .suspects = true},
-        {.own = pp_distance_xor, .metric = pp_distance_digits4, .suspects = true},
-        {.own = pp_distance_xor, .metric = pp_distance_digits8, .suspects = true}};
-    return &kinds[bits >= 8 ? 3 : bits >= 4 ? 2 : bits >= 2 ? 1 : 0];
-}
-
-void pp_tree_init(struct pp_tree *t, const struct pp_tree_net *net, const struct pp_member_ops *ops,
-                  void *ctx, enum pp_role role, const struct pp_peer *self, const uint8_t seed[16])
-{
-    pp_member_init(&t->r.m, ops, &pp_tree_lookup_ops, net->host, ctx, role, self, seed);
-    t->r.kind = pp_tree_kind(net->bits);
-    t->net = net;
-    t->r.ask_at = t->upkeep_at = t->look_at = PP_NEVER;
+    struct pp_tree *t = calloc(1, size);
+    if (t) {
+        pp_member_init(&t->r.m, ops, &pp_tree_lookup_ops, net->host, ctx, role, self, seed);
+        t->r.kind = pp_tree_kind(net->bits);
+        t->net = net;
+        t->r.ask_at = t->upkeep_at = t->look_at = PP_NEVER;
+    }
+    return (struct pp_substrate_node *)t;
 }
 
 unsigned pp_tree_shared(const struct pp_tree *t, const struct pp_id *id)
@@ -225,51 +222,42 @@ static void contest(struct pp_tree *t, pp_ns now, const struct pp_entry *entry)
     }
 }
 
-void pp_tree_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
+static void add(struct pp_roster *r, pp_ns now, const struct pp_entry *entry)
 {
-    struct pp_tree *t = pp_tree_of(m);
-    struct pp_entry entry = pp_entry_now(peer, now);
-    (void)tag;
-    if (!pp_roster_admits(&t->r, &peer->id)) {
-        return;
-    }
-    if (!pp_roster_entry(m, &peer->id)) {
-        pp_entry_heard(&entry, now, m->sample);
-        if (m->client || m->phase < PP_PHASE_ENTER) {
-            pp_roster_remember(&t->r, now, &entry);
-        } else if (has_place(t, &peer->id)) {
-            insert(t, now, &entry);
-        } else {
-            contest(t, now, &entry);
-        }
-    }
-    if (m->client || m->phase == PP_PHASE_MEMBER) {
-        pp_member_set_state(m, PP_ACTIVE);
+    struct pp_tree *t = pp_tree_of(&r->m);
+    if (has_place(t, &entry->peer.id)) {
+        insert(t, now, entry);
+    } else {
+        contest(t, now, entry);
     }
 }
 
-void pp_tree_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
+static bool near(const struct pp_roster *r, size_t index)
 {
-    struct pp_tree *t = pp_tree_of(m);
-    struct pp_order order = pp_roster_order(&t->r);
-    int at = pp_peerset_find(&t->r.table, &order, id);
-    if (at < 0) {
-        return;
-    }
+    return index < ((const struct pp_tree *)r)->net->siblings;
+}
+
+static void lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
+{
+    struct pp_tree *t = pp_tree_of(&r->m);
     struct pp_cell cell = pp_tree_cell_of(t, id);
-    pp_peerset_remove(&t->r.table, (size_t)at);
-    if (m->phase != PP_PHASE_MEMBER || m->client) {
-        return;
-    }
     size_t from, to;
     pp_tree_run(t, cell, &from, &to);
-    if ((size_t)at < t->net->siblings) {
-        pp_roster_ask_soon(&t->r, now);
-    }
     if (to - from < (t->net->cell + 1) / 2) {
         pp_tree_look_into(t, now, cell);
     }
-    if (t->r.table.n == 0) {
-        pp_member_set_state(m, PP_ALONE);
+}
+
+#define KIND(metric_)                                                                              \
+    {                                                                                              \
+        .own = pp_distance_xor, .metric = metric_, .add = add, .near = near, .lost = lost,         \
+        .suspects = true                                                                           \
     }
+
+const struct pp_roster_kind *pp_tree_kind(unsigned bits)
+{
+    static const struct pp_roster_kind kinds[] = {KIND(pp_distance_xor), KIND(pp_distance_digits2),
+                                                  KIND(pp_distance_digits4),
+                                                  KIND(pp_distance_digits8)};
+    return &kinds[bits >= 8 ? 3 : bits >= 4 ? 2 : bits >= 2 ? 1 : 0];
 }

@@ -40,6 +40,7 @@ struct pp_tree_net {
     const struct pp_tree_ops *ops;
     unsigned bits, cell, siblings; /* of a digit; entries of a cell; siblings */
     pp_ns ping;                    /* silence after which a sibling is pinged */
+    pp_ns refresh;                 /* between two looks at a row or bucket; the substrate's */
 };
 
 struct pp_tree {
@@ -60,8 +61,28 @@ static inline struct pp_tree *pp_tree_of(struct pp_member *m)
     return (struct pp_tree *)m;
 }
 
-void pp_tree_init(struct pp_tree *t, const struct pp_tree_net *net, const struct pp_member_ops *ops,
-                  void *ctx, enum pp_role role, const struct pp_peer *self, const uint8_t seed[16]);
+/* The two options of every tree, to stand side by side, and what of `net` they and the others say;
+ * the rest of it is the substrate's. */
+#define PP_TREE_OPTIONS                                                                            \
+    {"siblings",                                                                                   \
+     PP_OPT_INT,                                                                                   \
+     "32",                                                                                         \
+     2,                                                                                            \
+     64,                                                                                           \
+     PP_SCOPE_NODE,                                                                                \
+     "nearest nodes that are all known and kept fresh"},                                           \
+    {                                                                                              \
+        "ping", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,           \
+            "silence after which a sibling is pinged"                                              \
+    }
+#define PP_TREE_OPTION_VALUES(two)                                                                 \
+    .siblings = (unsigned)(two)[0].number, .ping = (pp_ns)(two)[1].number
+
+/* A node of `size` octets, which begins with a tree. NULL: out of memory. */
+struct pp_substrate_node *pp_tree_create(size_t size, const struct pp_tree_net *net,
+                                         const struct pp_member_ops *ops, void *ctx,
+                                         enum pp_role role, const struct pp_peer *self,
+                                         const uint8_t seed[16]);
 
 /* tree.c: cells and who stands in them */
 unsigned pp_tree_shared(const struct pp_tree *t, const struct pp_id *id); /* digits */
@@ -84,11 +105,6 @@ struct pp_id pp_tree_random_in(struct pp_tree *t, struct pp_cell cell);
 const struct pp_entry *pp_tree_best(const struct pp_tree *t, struct pp_cell cell);
 
 bool pp_tree_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
-void pp_tree_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
-void pp_tree_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
-#define PP_TREE_MEMBER_OPS                                                                         \
-    PP_ROSTER_MEMBER_OPS, .peers = pp_roster_peers, .wanted = pp_tree_wanted,                      \
-                          .forget = pp_tree_forget, .seek_k = PP_K_MAX
 
 /* tree_upkeep.c */
 void pp_tree_activated(struct pp_tree *t, pp_ns now);
@@ -97,7 +113,6 @@ void pp_tree_tick(struct pp_tree *t, pp_ns now);
 pp_ns pp_tree_next(const struct pp_tree *t);
 /* A cell is poor: a random id in it is looked up, soon. */
 void pp_tree_look_into(struct pp_tree *t, pp_ns now, struct pp_cell cell);
-void pp_tree_learn_all(struct pp_member *m, pp_ns now, const struct pp_result *result);
 
 /* tree_route.c: for the look-up engine and the descriptor */
 extern const struct pp_lookup_ops pp_tree_lookup_ops;

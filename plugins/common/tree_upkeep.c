@@ -73,7 +73,7 @@ static void on_looked(struct pp_agent *a, pp_ns now, const struct pp_lookup *loo
     if (t->r.m.phase != PP_PHASE_MEMBER) {
         return;
     }
-    pp_tree_learn_all(&t->r.m, now, result);
+    pp_member_learn_all(&t->r.m, now, result);
     pp_tree_run(t, t->looked, &from, &to);
     if (from == to && t->looked.looks < LOOKS_MAX) {
         t->looked.looks++;
@@ -115,11 +115,4 @@ pp_ns pp_tree_next(const struct pp_tree *t)
 {
     pp_ns at = pp_sooner(pp_sooner(t->upkeep_at, t->look_at), t->r.ask_at);
     return t->r.m.phase == PP_PHASE_MEMBER ? at : PP_NEVER;
-}
-
-void pp_tree_learn_all(struct pp_member *m, pp_ns now, const struct pp_result *result)
-{
-    for (size_t i = 0; i < result->n_peers; i++) {
-        m->ops->learn(m, now, &result->peers[i], 0);
-    }
 }

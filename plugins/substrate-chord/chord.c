@@ -26,19 +26,11 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     return pp_net_keep(net, &made, sizeof made, "chord", error);
 }
 
-static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved)
-{
-    static chord_request_fn *const own[] = {chord_on_stabilise, chord_on_state,     chord_on_join,
-                                            chord_on_nudge,     chord_on_introduce, chord_on_leave};
-    if (header->kind == PP_WIRE_PING) {
-        chord_on_ping(chord_node(m), rx, header, body);
-    } else if (header->kind == PP_WIRE_FIND) {
-        chord_on_find(chord_node(m), rx, header, body);
-    } else if (proved && header->kind >= CHORD_STABILISE && header->kind <= CHORD_LEAVE) {
-        own[header->kind - CHORD_STABILISE](m, now, rx, header, body);
-    }
-}
+static pp_request_fn *const requests[] = {
+    [PP_WIRE_PING] = chord_on_ping,         [PP_WIRE_FIND] = chord_on_find,
+    [CHORD_STABILISE] = chord_on_stabilise, [CHORD_STATE] = chord_on_state,
+    [CHORD_JOIN] = chord_on_join,           [CHORD_NUDGE] = chord_on_nudge,
+    [CHORD_INTRODUCE] = chord_on_introduce, [CHORD_LEAVE] = chord_on_leave};
 
 static void tick(struct pp_member *m, pp_ns now)
 {
@@ -63,7 +55,7 @@ static const struct pp_member_ops member_ops = {.tables = chord_tables,
                                                 .place = chord_place,
                                                 .settled = chord_settled,
                                                 .activated = chord_activated,
-                                                .request = request,
+                                                PP_MEMBER_REQUESTS(requests),
                                                 .tick = tick,
                                                 .next = next,
                                                 .goodbye = chord_goodbye};
@@ -83,11 +75,7 @@ static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_r
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    PP_MEMBER_PLUGIN("chord", options),
-    .wire = CHORD_WIRE,
-    .open = open_net,
-    .close = pp_net_drop,
-    .create = create,
+    PP_MEMBER_SUBSTRATE("chord", CHORD_WIRE, options, open_net, create),
     PP_MEMBER_FUNCTIONS,
     .covers = chord_covers,
     .rank = chord_rank,

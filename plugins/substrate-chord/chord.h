@@ -49,10 +49,6 @@ static inline struct pp_substrate_node *chord_node(struct pp_member *m)
     return (struct pp_substrate_node *)m;
 }
 
-/* A request that is heard only from a proved sender, about itself. */
-typedef void chord_request_fn(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                              const struct pp_header *header, struct pp_reader *body);
-
 /* state.c */
 struct pp_order chord_clockwise(const struct pp_substrate_node *n);
 struct pp_order chord_counter(const struct pp_substrate_node *n);
@@ -73,17 +69,14 @@ void chord_place(struct pp_member *m, pp_ns now, const struct pp_result *result)
 /* No candidate is out any more: is a join complete? */
 void chord_settled(struct pp_member *m, pp_ns now);
 void chord_activated(struct pp_member *m, pp_ns now);
-chord_request_fn chord_on_join, chord_on_state;
+pp_request_fn chord_on_join, chord_on_state;
 
 /* route.c */
 extern const struct pp_lookup_ops chord_lookup_ops;
 /* The k closest to a key, if our lists hold its neighbourhood; else 0. */
 size_t chord_closest(const struct pp_substrate_node *n, const struct pp_id *key, size_t k,
                      struct pp_peer *out);
-void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
-                   const struct pp_header *header, struct pp_reader *body);
-void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
-                   const struct pp_header *header, struct pp_reader *body);
+pp_request_fn chord_on_find, chord_on_ping;
 enum pp_covers chord_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k);
 void chord_rank(const struct pp_substrate_node *n, const struct pp_id *key,
                 uint8_t out[PP_RANK_LEN]);
@@ -97,7 +90,7 @@ void chord_fetch_rest(struct pp_substrate_node *n, pp_ns now, const struct pp_pe
                       const struct pp_page *page, uint32_t tag);
 void chord_stabilise_soon(struct pp_substrate_node *n, pp_ns now);
 void chord_repair_tick(struct pp_substrate_node *n, pp_ns now);
-chord_request_fn chord_on_stabilise, chord_on_nudge, chord_on_introduce;
+pp_request_fn chord_on_stabilise, chord_on_nudge, chord_on_introduce;
 void chord_introduce(struct pp_substrate_node *n, const struct pp_peer *who,
                      const struct pp_peer *to);
 
@@ -110,7 +103,7 @@ struct pp_id chord_finger_target(const struct pp_substrate_node *n, unsigned bit
 
 /* leave.c */
 bool chord_goodbye(struct pp_member *m, pp_ns now);
-chord_request_fn chord_on_leave;
+pp_request_fn chord_on_leave;
 
 /* merge.c */
 bool chord_in_place(const struct pp_member *m, const struct pp_id *first);

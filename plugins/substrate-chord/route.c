@@ -69,11 +69,13 @@ static size_t referrals(const struct pp_substrate_node *n, const struct pp_id *k
     return pp_peerset_peers(&best, out, REFER);
 }
 
-void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
+void chord_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_find find;
     struct pp_peer peers[ARC_MAX];
+    (void)now;
     if (n->m.client || pp_read_find(body, &find) != PP_OK) {
         return;
     }
@@ -88,10 +90,12 @@ void chord_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
 #define NEARER 3 /* the first may have died a moment ago */
 
 /* The reply names our predecessors that are nearer to the key than we are. */
-void chord_on_ping(struct pp_substrate_node *n, const struct pp_rx *rx,
+void chord_on_ping(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = chord_node(m);
     struct pp_ping ping;
+    (void)now;
     if (pp_read_ping(body, &ping) != PP_OK) {
         return;
     }

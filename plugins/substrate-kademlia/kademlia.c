@@ -5,14 +5,10 @@
 #include "kademlia.h"
 
 #include <common/report.h>
-#include <stdlib.h>
 
 static const struct pp_option options[] = {
     {"bucket", PP_OPT_INT, "8", 1, 20, PP_SCOPE_NODE, "contacts in a bucket (the paper's k)"},
-    {"siblings", PP_OPT_INT, "32", 2, 64, PP_SCOPE_NODE,
-     "nearest nodes that are all known and kept fresh"},
-    {"ping", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
-     "silence after which a sibling is pinged"},
+    PP_TREE_OPTIONS,
     {"refresh", PP_OPT_TIME, "1h", (int64_t)PP_MINUTE, (int64_t)PP_DAY, PP_SCOPE_NODE,
      "time in which each bucket is refreshed once"},
 };
@@ -24,23 +20,9 @@ static int open_net(struct pp_net **net, const union pp_value *values,
                                          .ops = &kademlia_tree_ops,
                                          .bits = 1,
                                          .cell = (unsigned)values[0].number,
-                                         .siblings = (unsigned)values[1].number,
-                                         .ping = (pp_ns)values[2].number},
-                                .refresh = (pp_ns)values[3].number};
+                                         PP_TREE_OPTION_VALUES(values + 1),
+                                         .refresh = (pp_ns)values[3].number}};
     return pp_net_keep(net, &made, sizeof made, "kademlia", error);
-}
-
-static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved)
-{
-    struct pp_ping ping;
-    if (header->kind == PP_WIRE_FIND) {
-        pp_roster_on_find(pp_roster_of(m), rx, header, body);
-    } else if (header->kind == PP_WIRE_PING && pp_read_ping(body, &ping) == PP_OK) {
-        pp_member_pong(m, rx, header, NULL, NULL, 0);
-    } else if (header->kind == KADEMLIA_LEAVE && proved) {
-        pp_tree_forget(m, now, &rx->from.id);
-    }
 }
 
 static bool goodbye(struct pp_member *m, pp_ns now)
@@ -50,19 +32,23 @@ static bool goodbye(struct pp_member *m, pp_ns now)
     return false;
 }
 
+static pp_request_fn *const requests[] = {[PP_WIRE_PING] = pp_member_on_ping,
+                                          [PP_WIRE_FIND] = pp_roster_on_find,
+                                          [KADEMLIA_LEAVE] = pp_member_on_leave};
+
 static const struct pp_member_ops member_ops = {
-    PP_TREE_MEMBER_OPS,      .learn = pp_tree_learn,
-    .place = kademlia_place, .activated = kademlia_activated,
-    .request = request,      .tick = kademlia_tick,
-    .next = kademlia_next,   .goodbye = goodbye};
+    PP_ROSTER_MEMBER_OPS,         .peers = pp_roster_peers,
+    .wanted = pp_tree_wanted,     .seek_k = PP_K_MAX,
+    .place = kademlia_place,      .activated = kademlia_activated,
+    PP_MEMBER_REQUESTS(requests), .tick = kademlia_tick,
+    .next = kademlia_next,        .goodbye = goodbye};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
-    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    struct pp_substrate_node *n =
+        pp_tree_create(sizeof *n, &net->tree, &member_ops, ctx, role, self, seed);
     if (n) {
-        pp_tree_init(&n->t, &net->tree, &member_ops, ctx, role, self, seed);
-        n->net = net;
         n->refresh_at = PP_NEVER;
     }
     return n;
@@ -76,11 +62,7 @@ static void describe(struct pp_bytes payload, char *text, size_t cap)
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    PP_MEMBER_PLUGIN("kademlia", options),
-    .wire = KADEMLIA_WIRE,
-    .open = open_net,
-    .close = pp_net_drop,
-    .create = create,
+    PP_MEMBER_SUBSTRATE("kademlia", KADEMLIA_WIRE, options, open_net, create),
     PP_TREE_FUNCTIONS,
     .describe = describe,
 };

@@ -14,12 +14,10 @@
 
 struct pp_net {
     struct pp_tree_net tree;
-    pp_ns refresh;
 };
 
 struct pp_substrate_node {
     struct pp_tree t; /* first */
-    const struct pp_net *net;
     pp_ns refresh_at;
     uint8_t bucket; /* the next to be refreshed */
 };

@@ -6,7 +6,7 @@
 
 void kademlia_place(struct pp_member *m, pp_ns now, const struct pp_result *result)
 {
-    pp_tree_learn_all(m, now, result);
+    pp_member_learn_all(m, now, result);
     pp_member_activate(m, now);
 }
 
@@ -33,7 +33,7 @@ static void fill(struct pp_tree *t, pp_ns now)
 static void refresh_later(struct pp_substrate_node *n, pp_ns now)
 {
     unsigned count = buckets(&n->t);
-    pp_ns share = n->net->refresh / (pp_ns)(count ? count : 1);
+    pp_ns share = n->t.net->refresh / (pp_ns)(count ? count : 1);
     n->refresh_at = now + pp_random_jitter(&n->t.r.m.a.random, share);
 }
 

@@ -91,26 +91,28 @@ void pastry_ask_row(struct pp_substrate_node *n, pp_ns now, unsigned row)
     }
 }
 
-void pastry_on_row(struct pp_substrate_node *n, const struct pp_rx *rx,
+void pastry_on_row(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
-    struct pastry_row m;
+    struct pp_substrate_node *n = pastry_node(m);
+    struct pastry_row row;
     struct pp_peer peers[256];
     struct pp_writer w;
     size_t count = 0;
-    if (pastry_read_row(body, &m) != PP_OK || m.row >= PP_ID_BITS / n->net->b) {
+    (void)now;
+    if (pastry_read_row(body, &row) != PP_OK || row.row >= PP_ID_BITS / n->net->b) {
         return;
     }
     for (unsigned digit = 0; digit < 1u << n->net->b; digit++) {
-        struct pastry_cell cell = {m.row, digit};
-        bool own = digit == pp_id_digit(&n->r.m.a.self.id, m.row, n->net->b);
+        struct pastry_cell cell = {row.row, digit};
+        bool own = digit == pp_id_digit(&n->r.m.a.self.id, row.row, n->net->b);
         const struct pp_entry *best = own ? NULL : pastry_cell_best(n, cell);
         if (best && !pp_id_equal(&best->peer.id, &rx->from.id)) {
             peers[count++] = best->peer;
         }
     }
     pp_agent_begin_reply(&n->r.m.a, &w, header);
-    pastry_write_rows(&w, m.row, peers, count, m.from);
+    pastry_write_rows(&w, row.row, peers, count, row.from);
     pp_agent_send(&n->r.m.a, &rx->from, &w);
 }
 
@@ -154,8 +156,8 @@ static void on_found(struct pp_agent *a, pp_ns now, const struct pp_lookup *look
     n->looking = false;
     n->cell++;
     n->cell_at = now + pp_random_jitter(&a->random, STEP);
-    for (size_t i = 0; m->phase == PP_PHASE_MEMBER && i < result->n_peers; i++) {
-        pastry_learn(m, now, &result->peers[i], 0);
+    if (m->phase == PP_PHASE_MEMBER) {
+        pp_member_learn_all(m, now, result);
     }
 }
 

@@ -57,6 +57,19 @@ static size_t check_side(const struct pp_census *c, size_t at, enum pastry_side 
     return 0;
 }
 
+/* Is a cell of ours empty though nodes [*first, *last) of the census belong there? */
+static bool is_missed(const struct pp_census *c, const struct pp_substrate_node *n,
+                      struct pastry_cell cell, size_t *first, size_t *last)
+{
+    struct pp_id low, high;
+    size_t from, to;
+    pastry_cell_ids(n, cell, &low, &high);
+    pp_census_range(c, &low, &high, first, last);
+    pastry_cell_span(n, cell, &from, &to);
+    bool own = cell.digit == pp_id_digit(&n->r.m.a.self.id, cell.row, n->net->b);
+    return !own && *first < *last && from == to;
+}
+
 static size_t check_cells(const struct pp_census *c, const struct pp_substrate_node *n,
                           const struct pp_sink *sink)
 {
@@ -64,14 +77,8 @@ static size_t check_cells(const struct pp_census *c, const struct pp_substrate_n
     size_t bad = 0;
     for (unsigned row = 0; row < pastry_rows(n); row++) {
         for (unsigned digit = 0; digit < 1u << n->net->b; digit++) {
-            struct pastry_cell cell = {row, digit};
-            struct pp_id low, high;
-            size_t from, to, first, last;
-            pastry_cell_ids(n, cell, &low, &high);
-            pp_census_range(c, &low, &high, &first, &last);
-            pastry_cell_span(n, cell, &from, &to);
-            bool own = digit == pp_id_digit(&n->r.m.a.self.id, row, n->net->b);
-            if (!own && first < last && from == to) {
+            size_t first, last;
+            if (is_missed(c, n, (struct pastry_cell){row, digit}, &first, &last)) {
                 pp_say(sink, "%s: row %u, digit %x is empty, %zu nodes live there",
                        pp_short_id(&n->r.m.a.self.id, id), row, digit, last - first);
                 bad++;
@@ -110,14 +117,8 @@ static void arrange_one(const struct pp_census *c, size_t at, pp_ns now)
     }
     for (unsigned row = 0, rows = pastry_rows(n); row < rows; row++) {
         for (unsigned digit = 0; digit < 1u << n->net->b; digit++) {
-            struct pastry_cell cell = {row, digit};
-            struct pp_id low, high;
-            size_t from, to, first, last;
-            pastry_cell_ids(n, cell, &low, &high);
-            pp_census_range(c, &low, &high, &first, &last);
-            pastry_cell_span(n, cell, &from, &to);
-            bool own = digit == pp_id_digit(&n->r.m.a.self.id, row, n->net->b);
-            if (!own && first < last && from == to) {
+            size_t first, last;
+            if (is_missed(c, n, (struct pastry_cell){row, digit}, &first, &last)) {
                 size_t one = first + pp_random_below(&n->r.m.a.random, last - first);
                 put(n, pp_census_peer(c, one), now);
             }

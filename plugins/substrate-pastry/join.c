@@ -52,9 +52,7 @@ static void ask_in(struct pp_substrate_node *n, pp_ns now, enum pastry_side side
 void pastry_place(struct pp_member *m, pp_ns now, const struct pp_result *result)
 {
     struct pp_substrate_node *n = pastry_node(m);
-    for (size_t i = 0; i < result->n_peers; i++) {
-        pastry_learn(m, now, &result->peers[i], 0);
-    }
+    pp_member_learn_all(m, now, result);
     n->asked = 0;
     ask_in(n, now, PASTRY_LEFT);
 }
@@ -126,9 +124,10 @@ static enum pastry_verdict judge(struct pp_substrate_node *n, pp_ns now, const s
     return PASTRY_GRANT;
 }
 
-void pastry_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void pastry_on_join(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                     const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = pastry_node(m);
     enum pastry_side side;
     struct pp_peer peers[PP_PAGE_MAX];
     struct pp_writer w;

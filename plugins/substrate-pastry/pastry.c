@@ -32,29 +32,19 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     return pp_net_keep(net, &made, sizeof made, "pastry", error);
 }
 
-static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved)
-{
-    struct pp_ping ping;
-    if (header->kind == PP_WIRE_FIND) {
-        pp_roster_on_find(pp_roster_of(m), rx, header, body);
-    } else if (header->kind == PP_WIRE_PING && pp_read_ping(body, &ping) == PP_OK) {
-        pp_member_pong(m, rx, header, NULL, NULL, 0);
-    } else if (header->kind == PASTRY_ROW) {
-        pastry_on_row(pastry_node(m), rx, header, body);
-    } else if (header->kind == PASTRY_JOIN && proved) {
-        pastry_on_join(pastry_node(m), now, rx, header, body);
-    } else if (header->kind == PASTRY_LEAVE && proved) {
-        pastry_forget(m, now, &rx->from.id);
-    }
-}
+static pp_request_fn *const requests[] = {[PP_WIRE_PING] = pp_member_on_ping,
+                                          [PP_WIRE_FIND] = pp_roster_on_find,
+                                          [PASTRY_JOIN] = pastry_on_join,
+                                          [PASTRY_ROW] = pastry_on_row,
+                                          [PASTRY_LEAVE] = pp_member_on_leave};
 
 static const struct pp_member_ops member_ops = {
-    PP_ROSTER_MEMBER_OPS,         .peers = pastry_peers,    .wanted = pastry_wanted,
-    .learn = pastry_learn,        .forget = pastry_forget,  .seek_k = PP_K_MAX,
-    .patience = PP_RPC_TRIES + 2, .place = pastry_place,    .activated = pastry_activated,
-    .request = request,           .tick = pastry_tick,      .next = pastry_next,
-    .settled = pastry_settled,    .goodbye = pastry_goodbye};
+    PP_ROSTER_MEMBER_OPS,          .peers = pastry_peers,
+    .wanted = pastry_wanted,       .seek_k = PP_K_MAX,
+    .patience = PP_RPC_TRIES + 2,  .place = pastry_place,
+    .activated = pastry_activated, PP_MEMBER_REQUESTS(requests),
+    .tick = pastry_tick,           .next = pastry_next,
+    .settled = pastry_settled,     .goodbye = pastry_goodbye};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
@@ -79,11 +69,7 @@ static void describe(struct pp_bytes payload, char *text, size_t cap)
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    PP_MEMBER_PLUGIN("pastry", options),
-    .wire = PASTRY_WIRE,
-    .open = open_net,
-    .close = pp_net_drop,
-    .create = create,
+    PP_MEMBER_SUBSTRATE("pastry", PASTRY_WIRE, options, open_net, create),
     PP_MEMBER_FUNCTIONS,
     .covers = pastry_covers,
     .rank = pp_roster_rank,

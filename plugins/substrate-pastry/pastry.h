@@ -55,6 +55,7 @@ static inline const struct pp_substrate_node *pastry_of(const struct pp_member *
 }
 
 /* table.c */
+extern const struct pp_roster_kind pastry_kind;
 bool pastry_is_leaf(const struct pp_substrate_node *n, size_t index);
 /* Is an id within the leaf set's arc, so that its node would be known? side: PASTRY_LEFT is
  * counter-clockwise of us. */
@@ -72,19 +73,17 @@ const struct pp_entry *pastry_cell_best(const struct pp_substrate_node *n, struc
 /* Every cell cut to one. */
 void pastry_trim(struct pp_substrate_node *n);
 bool pastry_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
-void pastry_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
-void pastry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
 /* Nearest on both sides first. */
 size_t pastry_peers(const struct pp_member *m, struct pp_peer *out, size_t cap);
 
 /* join.c */
 void pastry_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 void pastry_settled(struct pp_member *m, pp_ns now);
-void pastry_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body);
+pp_request_fn pastry_on_join;
 
 /* route.c */
-extern const struct pp_roster_kind pastry_kind;
+/* The entry in the cell of the key's next digit; NULL: none. */
+const struct pp_entry *pastry_next_hop(const struct pp_roster *r, const struct pp_id *key);
 extern const struct pp_lookup_ops pastry_lookup_ops;
 enum pp_covers pastry_covers(const struct pp_substrate_node *n, const struct pp_id *key,
                              unsigned k);
@@ -101,8 +100,7 @@ void pastry_cells_tick(struct pp_substrate_node *n, pp_ns now);
 /* A cell lost its entry. */
 void pastry_cell_lost(struct pp_substrate_node *n, pp_ns now, struct pastry_cell cell);
 void pastry_ask_row(struct pp_substrate_node *n, pp_ns now, unsigned row);
-void pastry_on_row(struct pp_substrate_node *n, const struct pp_rx *rx,
-                   const struct pp_header *header, struct pp_reader *body);
+pp_request_fn pastry_on_row;
 
 /* check.c */
 void pastry_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);

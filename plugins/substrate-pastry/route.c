@@ -25,17 +25,12 @@ enum pp_covers pastry_covers(const struct pp_substrate_node *n, const struct pp_
     return known && all < k ? PP_COVERS_YES : PP_COVERS_UNKNOWN;
 }
 
-/* The cell of the key's next digit. */
-static const struct pp_entry *next(const struct pp_roster *r, const struct pp_id *key)
+const struct pp_entry *pastry_next_hop(const struct pp_roster *r, const struct pp_id *key)
 {
     const struct pp_substrate_node *n = (const struct pp_substrate_node *)r;
     bool own = pp_id_equal(key, &r->m.a.self.id);
     return own || !r->m.a.active ? NULL : pastry_cell_best(n, pastry_cell_of(n, key));
 }
-
-/* Only its neighbours know a node for certain: they name it until they are sure that it is dead. */
-const struct pp_roster_kind pastry_kind = {
-    .own = pp_distance_clockwise, .metric = pp_distance_ring, .next = next, .suspects = true};
 
 /* Whole digits would need the network's b, which a key has not; more bits are no fewer digits. */
 static unsigned ahead(const struct pp_id *key, const struct pp_id *id)

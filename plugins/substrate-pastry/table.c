@@ -138,68 +138,46 @@ static void contest(struct pp_substrate_node *n, size_t at, const struct pp_entr
     }
 }
 
-static void add(struct pp_substrate_node *n, pp_ns now, const struct pp_entry *entry)
+static void add(struct pp_roster *r, pp_ns now, const struct pp_entry *entry)
 {
-    struct pp_order order = pp_roster_order(&n->r);
+    struct pp_substrate_node *n = pastry_node(&r->m);
+    struct pp_order order = pp_roster_order(r);
     size_t from, to;
     if (leaf_place(n, &entry->peer.id)) {
-        pp_peerset_insert(&n->r.table, &order, UINT16_MAX, entry);
-        if (n->r.m.phase == PP_PHASE_MEMBER) {
+        pp_peerset_insert(&r->table, &order, UINT16_MAX, entry);
+        if (r->m.phase == PP_PHASE_MEMBER) {
             pastry_trim(n);
-            pp_roster_ask_soon(&n->r, now);
+            pp_roster_ask_soon(r, now);
         }
         return;
     }
     middle(n, pastry_cell_of(n, &entry->peer.id), &from, &to);
     if (from == to) {
-        pp_peerset_insert(&n->r.table, &order, UINT16_MAX, entry);
+        pp_peerset_insert(&r->table, &order, UINT16_MAX, entry);
     } else {
         contest(n, from, entry);
     }
 }
 
-void pastry_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
+static bool near(const struct pp_roster *r, size_t index)
 {
-    struct pp_substrate_node *n = pastry_node(m);
-    (void)tag;
-    if (!pp_roster_admits(&n->r, &peer->id)) {
-        return;
-    }
-    if (!pp_roster_entry(m, &peer->id)) {
-        struct pp_entry entry = pp_entry_now(peer, now);
-        pp_entry_heard(&entry, now, m->sample);
-        if (m->client || m->phase < PP_PHASE_ENTER) {
-            pp_roster_remember(&n->r, now, &entry);
-        } else {
-            add(n, now, &entry);
-        }
-    }
-    if (m->client || m->phase == PP_PHASE_MEMBER) {
-        pp_member_set_state(m, PP_ACTIVE);
-    }
+    return pastry_is_leaf((const struct pp_substrate_node *)r, index);
 }
 
-void pastry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
+static void lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
 {
-    struct pp_substrate_node *n = pastry_node(m);
-    struct pp_order order = pp_roster_order(&n->r);
-    int at = pp_peerset_find(&n->r.table, &order, id);
-    if (at < 0) {
-        return;
-    }
-    bool leaf = pastry_is_leaf(n, (size_t)at);
-    pp_peerset_remove(&n->r.table, (size_t)at);
-    if (m->phase != PP_PHASE_MEMBER || m->client) {
-        return;
-    }
-    if (leaf) {
-        pp_roster_ask_soon(&n->r, now);
-    }
+    struct pp_substrate_node *n = pastry_node(&r->m);
     pastry_cell_lost(n, now, pastry_cell_of(n, id));
-    if (n->r.table.n == 0) {
-        pp_member_set_state(m, PP_ALONE);
-    }
 }
+
+/* Only its neighbours know a node for certain: they name it until they are sure that it is dead. */
+const struct pp_roster_kind pastry_kind = {.own = pp_distance_clockwise,
+                                           .metric = pp_distance_ring,
+                                           .next = pastry_next_hop,
+                                           .add = add,
+                                           .near = near,
+                                           .lost = lost,
+                                           .suspects = true};
 
 size_t pastry_peers(const struct pp_member *m, struct pp_peer *out, size_t cap)
 {

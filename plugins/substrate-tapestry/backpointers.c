@@ -47,7 +47,7 @@ void tapestry_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, 
     bool known = pp_roster_entry(m, &peer->id) != NULL;
     tapestry_unpin(n, &peer->id);
     renew(n, now, peer);
-    pp_tree_learn(m, now, peer, tag);
+    pp_roster_learn(m, now, peer, tag);
     if (!known && m->phase == PP_PHASE_MEMBER && pp_tree_is_sibling(&n->t, &peer->id)) {
         tapestry_hurry(n, now);
     }
@@ -57,12 +57,13 @@ void tapestry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
     struct pp_id gone = *id;
     remove_one(tapestry_node(m), &gone);
-    pp_tree_forget(m, now, &gone);
+    pp_roster_forget(m, now, &gone);
 }
 
-void tapestry_on_point(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void tapestry_on_point(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                        const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = tapestry_node(m);
     struct pp_order order = pp_roster_order(&n->t.r);
     struct pp_entry entry = pp_entry_now(&rx->from, now);
     struct pp_writer w;
@@ -148,14 +149,15 @@ bool tapestry_goodbye(struct pp_member *m, pp_ns now)
     return false;
 }
 
-void tapestry_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                       struct pp_reader *body)
+void tapestry_on_leave(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                       const struct pp_header *header, struct pp_reader *body)
 {
     struct pp_page page;
+    (void)header;
     pp_read_page(body, &page, 0);
     if (pp_read_done(body)) {
-        tapestry_forget(&n->t.r.m, now, &rx->from.id);
-        pp_member_candidates(&n->t.r.m, now, &page, &rx->from, 0);
+        tapestry_forget(m, now, &rx->from.id);
+        pp_member_candidates(m, now, &page, &rx->from, 0);
     }
 }
 

@@ -131,9 +131,10 @@ static bool is_hole(const struct pp_substrate_node *n, const struct pp_peer *joi
     return !best || pp_id_equal(&best->peer.id, &joiner->id);
 }
 
-void tapestry_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void tapestry_on_join(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                       const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = tapestry_node(m);
     struct pp_peer joiner;
     unsigned level = pp_read8(body);
     pp_read_peer(body, &joiner);
@@ -191,7 +192,7 @@ void tapestry_place(struct pp_member *m, pp_ns now, const struct pp_result *resu
 {
     struct pp_substrate_node *n = tapestry_node(m);
     struct pp_writer w;
-    pp_tree_learn_all(m, now, result);
+    pp_member_learn_all(m, now, result);
     pp_agent_begin(&m->a, &w, TAPESTRY_JOIN);
     pp_write8(&w, (uint8_t)pp_tree_shared(&n->t, &result->peers[0].id));
     pp_write_peer(&w, &m->a.self);

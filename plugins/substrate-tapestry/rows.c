@@ -130,12 +130,14 @@ static size_t row_of(const struct pp_substrate_node *n, unsigned row, struct pp_
     return count;
 }
 
-void tapestry_on_rows(struct pp_substrate_node *n, const struct pp_rx *rx,
+void tapestry_on_rows(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                       const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = tapestry_node(m);
     struct pp_peer peers[ROW_MAX];
     struct pp_writer w;
     unsigned row = pp_read8(body), from = pp_read8(body);
+    (void)now;
     if (!pp_read_done(body) || row >= PP_ID_BITS / n->t.net->bits || !n->t.r.m.a.active) {
         return;
     }
@@ -168,7 +170,7 @@ static void outgrown(struct pp_tree *t, pp_ns now)
 static void arranged(struct pp_tree *t, pp_ns now)
 {
     struct pp_substrate_node *n = tapestry_node(&t->r.m);
-    refresh_later(n, now, n->net->refresh);
+    refresh_later(n, now, n->t.net->refresh);
     n->point_at = now + pp_random_jitter(&t->r.m.a.random, UPKEEP);
 }
 
@@ -201,7 +203,7 @@ static void refresh(struct pp_substrate_node *n, pp_ns now)
         }
     }
     n->hurry = (uint8_t)(n->hurry - (n->hurry > 0));
-    refresh_later(n, now, n->hurry > 0 ? HURRY : n->net->refresh);
+    refresh_later(n, now, n->hurry > 0 ? HURRY : n->t.net->refresh);
 }
 
 void tapestry_tick(struct pp_member *m, pp_ns now)

@@ -4,18 +4,13 @@
  */
 #include "tapestry.h"
 
-#include <common/find.h>
 #include <common/report.h>
-#include <stdlib.h>
 
 static const struct pp_option options[] = {
     {"bits", PP_OPT_INT, "4", 1, 8, PP_SCOPE_NETWORK,
      "bits of a digit (b): 1, 2, 4 or 8; fewer: more hops, smaller tables"},
     {"backups", PP_OPT_INT, "2", 0, 7, PP_SCOPE_NODE, "entries of a cell beside its primary"},
-    {"siblings", PP_OPT_INT, "32", 2, 64, PP_SCOPE_NODE,
-     "nodes nearest by prefix that are all known and kept fresh"},
-    {"ping", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
-     "silence after which a sibling is pinged"},
+    PP_TREE_OPTIONS,
     {"refresh", PP_OPT_TIME, "60s", (int64_t)PP_SECOND, (int64_t)PP_DAY, PP_SCOPE_NODE,
      "time after which a row is compared with another node's"},
 };
@@ -32,31 +27,15 @@ static int open_net(struct pp_net **net, const union pp_value *values,
                                          .ops = &tapestry_tree_ops,
                                          .bits = bits,
                                          .cell = (unsigned)values[1].number + 1,
-                                         .siblings = (unsigned)values[2].number,
-                                         .ping = (pp_ns)values[3].number},
-                                .refresh = (pp_ns)values[4].number};
+                                         PP_TREE_OPTION_VALUES(values + 2),
+                                         .refresh = (pp_ns)values[4].number}};
     return pp_net_keep(net, &made, sizeof made, "tapestry", error);
 }
 
-static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved)
-{
-    struct pp_substrate_node *n = tapestry_node(m);
-    struct pp_ping ping;
-    if (header->kind == PP_WIRE_FIND) {
-        pp_roster_on_find(&n->t.r, rx, header, body);
-    } else if (header->kind == PP_WIRE_PING && pp_read_ping(body, &ping) == PP_OK) {
-        pp_member_pong(m, rx, header, NULL, NULL, 0);
-    } else if (header->kind == TAPESTRY_LEAVE && proved) {
-        tapestry_on_leave(n, now, rx, body);
-    } else if (header->kind == TAPESTRY_JOIN && proved) {
-        tapestry_on_join(n, now, rx, header, body);
-    } else if (header->kind == TAPESTRY_ROWS && proved) {
-        tapestry_on_rows(n, rx, header, body);
-    } else if (header->kind == TAPESTRY_POINT && proved) {
-        tapestry_on_point(n, now, rx, header, body);
-    }
-}
+static pp_request_fn *const requests[] = {
+    [PP_WIRE_PING] = pp_member_on_ping,   [PP_WIRE_FIND] = pp_roster_on_find,
+    [TAPESTRY_LEAVE] = tapestry_on_leave, [TAPESTRY_JOIN] = tapestry_on_join,
+    [TAPESTRY_ROWS] = tapestry_on_rows,   [TAPESTRY_POINT] = tapestry_on_point};
 
 static const struct pp_member_ops member_ops = {.entry = pp_roster_entry,
                                                 .known = pp_roster_known,
@@ -68,7 +47,7 @@ static const struct pp_member_ops member_ops = {.entry = pp_roster_entry,
                                                 .place = tapestry_place,
                                                 .activated = tapestry_activated,
                                                 .settled = tapestry_settled,
-                                                .request = request,
+                                                PP_MEMBER_REQUESTS(requests),
                                                 .tick = tapestry_tick,
                                                 .next = tapestry_next,
                                                 .goodbye = tapestry_goodbye,
@@ -77,10 +56,9 @@ static const struct pp_member_ops member_ops = {.entry = pp_roster_entry,
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
-    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    struct pp_substrate_node *n =
+        pp_tree_create(sizeof *n, &net->tree, &member_ops, ctx, role, self, seed);
     if (n) {
-        pp_tree_init(&n->t, &net->tree, &member_ops, ctx, role, self, seed);
-        n->net = net;
         n->pins_at = n->refresh_at = n->fill_until = n->point_at = PP_NEVER;
         n->fill_row = -1;
     }
@@ -96,11 +74,7 @@ static void describe(struct pp_bytes payload, char *text, size_t cap)
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    PP_MEMBER_PLUGIN("tapestry", options),
-    .wire = TAPESTRY_WIRE,
-    .open = open_net,
-    .close = pp_net_drop,
-    .create = create,
+    PP_MEMBER_SUBSTRATE("tapestry", TAPESTRY_WIRE, options, open_net, create),
     PP_TREE_FUNCTIONS,
     .describe = describe,
 };

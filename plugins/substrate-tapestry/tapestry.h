@@ -36,7 +36,6 @@ enum tapestry_kind {
 
 struct pp_net {
     struct pp_tree_net tree;
-    pp_ns refresh;
 };
 
 /* A joiner of whom a multicast told us: pinged until it is active. */
@@ -55,8 +54,7 @@ struct tapestry_cast {
 };
 
 struct pp_substrate_node {
-    struct pp_tree t; /* first */
-    const struct pp_net *net;
+    struct pp_tree t;               /* first */
     struct pp_peerset backpointers; /* in the order of XOR distance */
     struct tapestry_pin *pins;      /* TAPESTRY_PINS, or NULL */
     struct tapestry_cast *casts;    /* TAPESTRY_CASTS, or NULL */
@@ -75,8 +73,7 @@ static inline struct pp_substrate_node *tapestry_node(struct pp_member *m)
 
 /* multicast.c */
 void tapestry_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
-void tapestry_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                      const struct pp_header *header, struct pp_reader *body);
+pp_request_fn tapestry_on_join;
 
 /* pins.c */
 void tapestry_pin(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer);
@@ -92,8 +89,7 @@ void tapestry_fill(struct pp_substrate_node *n, pp_ns now);
 void tapestry_hurry(struct pp_substrate_node *n, pp_ns now);
 /* Pings are over: the next row. */
 void tapestry_settled(struct pp_member *m, pp_ns now);
-void tapestry_on_rows(struct pp_substrate_node *n, const struct pp_rx *rx,
-                      const struct pp_header *header, struct pp_reader *body);
+pp_request_fn tapestry_on_rows;
 void tapestry_activated(struct pp_member *m, pp_ns now);
 void tapestry_tick(struct pp_member *m, pp_ns now);
 pp_ns tapestry_next(const struct pp_member *m);
@@ -103,14 +99,11 @@ pp_ns tapestry_next(const struct pp_member *m);
 size_t tapestry_peers(const struct pp_member *m, struct pp_peer *out, size_t cap);
 void tapestry_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void tapestry_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
-void tapestry_on_point(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                       const struct pp_header *header, struct pp_reader *body);
+pp_request_fn tapestry_on_point, tapestry_on_leave;
 /* Tells those who fill our cells that we point at them. */
 void tapestry_point(struct pp_substrate_node *n, pp_ns now);
 void tapestry_dropped(struct pp_tree *t, const struct pp_peer *peer);
 bool tapestry_goodbye(struct pp_member *m, pp_ns now);
-void tapestry_on_leave(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                       struct pp_reader *body);
 void tapestry_free(struct pp_member *m);
 
 #endif

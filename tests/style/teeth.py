@@ -17,6 +17,8 @@ CLEAN = {
     "ua/net.h": "/* x */\n#ifndef U\n#define U\n#endif\n",
 }
 LONG = "/* x */\nint f(void);\nint f(void)\n{\n" + "    (void)0;\n" * 90 + "    return 0;\n}\n"
+RUN = "".join(f"int {c};\n" for c in "abcdef")
+CLEAN["plugins/substrate-x/y.c"] = "/* x */\n" + RUN
 # test, path, text of the faulty file, a word of the fault
 BAD = [
     ("floors", "core/base/log.c", "/* x */\n#include <node/node.h>\n", "floors below"),
@@ -41,6 +43,8 @@ BAD = [
     ("headers", "core/base/f.h", "/* x */\nstruct a { uint8_t b; };\n", "does not compile alone"),
     ("documents", "docs/a.md", "[x](nowhere.md)\n", "which is not there"),
     ("documents", "lab/a.1", ".Dd x\n.Foo\n", "lab/a.1"),
+    ("substrates", "plugins/substrate-y/y.c", "/* x */\n\n" + RUN, "y/y.c:3: 6 lines that stand"),
+    ("substrates", "plugins/substrate-y/z.c", "/* x */\n" + "\n" * 1499, "not under 1500"),
     ("format", "core/base/g.c", "/* x */\nint  a ;\n", "run clang-format"),
 ]
 
