@@ -138,8 +138,8 @@ void tapestry_on_join(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
     struct pp_peer joiner;
     unsigned level = pp_read8(body);
     pp_read_peer(body, &joiner);
-    if (!pp_read_done(body) || !n->t.r.m.a.active || pp_id_equal(&joiner.id, &n->t.r.m.a.self.id) ||
-        !pp_peer_plausible(&joiner, rx->from.address)) {
+    if (!pp_read_done(body) || level > PP_ID_BITS / n->t.net->bits || !m->a.active ||
+        pp_id_equal(&joiner.id, &m->a.self.id) || !pp_peer_plausible(&joiner, rx->from.address)) {
         return;
     }
     bool first = pp_id_equal(&rx->from.id, &joiner.id);
