@@ -315,7 +315,8 @@ bool pp_live_has_route(const struct pp_net_impl *net)
             return true;
         }
     }
-    return net->n_contacts == 0; /* saved peers alone: let the overlay find out */
+    /* saved peers alone, or names: let the overlay find out */
+    return net->n_contacts == 0 || net->has_names;
 }
 
 /* ---- life ---- */
@@ -360,7 +361,7 @@ static char *copy(const char *text, bool *ok)
     return c;
 }
 
-/* The addresses of "ADDRESS:PORT"; what is malformed is the overlay's to refuse. */
+/* The addresses of "ADDRESS:PORT"; names and what is malformed are the overlay's. */
 static bool note_contacts(struct pp_net_impl *net, const struct pp_overlay_options *o)
 {
     net->contacts = calloc(o->n_contacts ? o->n_contacts : 1, sizeof *net->contacts);
@@ -375,7 +376,9 @@ static bool note_contacts(struct pp_net_impl *net, const struct pp_overlay_optio
         if (len > 0 && len < sizeof text) {
             memcpy(text, from, len);
             text[len] = '\0';
-            net->n_contacts += pp_address_parse(net->contacts[net->n_contacts], text) == PP_OK;
+            bool address = pp_address_parse(net->contacts[net->n_contacts], text) == PP_OK;
+            net->n_contacts += address;
+            net->has_names = net->has_names || !address;
         }
     }
     return net->contacts != NULL;

@@ -36,6 +36,7 @@ struct pp_net_impl {
     char *spool, *quarantine, *blobs, *signed_mail, *maildir, *junk, *bind;
     uint8_t (*contacts)[16]; /* addresses, to tell "no network here" from "nobody answers" */
     size_t n_contacts;
+    bool has_names;                             /* contacts that are no addresses */
     struct pp_live_event *events, **last_event; /* to deliver */
     struct pp_live_event *noted, **last_noted;  /* waiting for the journal's sync */
     bool dirty;                                 /* the journal has something to sync */

@@ -22,7 +22,7 @@ static const struct pp_option options[] = {
     {"node.state", PP_OPT_STRING, "/var/lib/peerpost", 0, 0, PP_SCOPE_NODE,
      "folder for the store and the saved peers"},
     {"overlay.contacts", PP_OPT_LIST, "", 0, 0, PP_SCOPE_NODE,
-     "\"address:port\" (UDP) of some nodes; none: found a network"},
+     "\"address:port\" or \"name:port\" (UDP) of some nodes; none: found a network"},
     {"overlay.advertise", PP_OPT_STRING, "", 0, 0, PP_SCOPE_NODE,
      "address that others reach this node at; empty: node.listen"},
     {"overlay.found_after", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,

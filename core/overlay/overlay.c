@@ -402,6 +402,7 @@ void pp_overlay_close(struct pp_overlay *o)
     pp_workers_destroy(o->workers);
     pp_join_save_now(o);
     pp_lookups_free(o);
+    pp_contacts_finish(o);
     pp_udp_close(o->udp);
     pp_udp_close(o->probe);
     pp_hook_destroy(o->hook);

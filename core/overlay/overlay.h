@@ -24,7 +24,7 @@ struct pp_overlay_options {
     uint16_t advertise_http;     /* 0 for a client */
     EVP_PKEY *key;               /* P-256, a member's; NULL for a client (ephemeral) */
     struct pp_bytes certificate; /* DER, a member's */
-    const char *const *contacts; /* "address:port" */
+    const char *const *contacts; /* "address:port", or "name:port", looked up off the loop */
     size_t n_contacts;
     const char *peers_file;    /* the saved peers; NULL: none */
     const char *const *exempt; /* CIDRs free of per-source bounds */

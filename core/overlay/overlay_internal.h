@@ -5,6 +5,7 @@
 #ifndef PP_OVERLAY_INTERNAL_H
 #define PP_OVERLAY_INTERNAL_H
 
+#include <io/resolve.h>
 #include <io/udp.h>
 #include <overlay/envelope.h>
 #include <overlay/overlay.h>
@@ -71,8 +72,10 @@ struct pp_overlay {
     pp_ns refused_at; /* when a peer first said so; 0: never */
 
     /* overlay_join.c */
-    struct pp_peer contacts[PP_CONTACTS_MAX];
-    size_t n_contacts;
+    struct pp_peer contacts[PP_CONTACTS_MAX]; /* first the configured addresses, then of names */
+    size_t n_contacts, n_fixed;
+    struct pp_contact_name *names; /* overlay_contacts.c */
+    size_t n_names;
     bool refused[PP_CONTACTS_MAX]; /* that contact belongs to another network */
     struct pp_peer_cache cache;
     bool former;            /* was a member in an earlier run */
@@ -115,7 +118,17 @@ void pp_overlay_set_state(struct pp_overlay *o, enum pp_state state, const char 
 int pp_overlay_become(struct pp_overlay *o, enum pp_role role);
 bool pp_overlay_is_active(const struct pp_overlay *o); /* the instance is whole */
 
+/* ---- overlay_contacts.c ---- */
+/* ! PP_CONFIG (names the contact that is none), PP_NOMEM */
+int pp_contacts_read(struct pp_overlay *o, struct pp_error *error);
+/* Asks for the names whose time has come; their addresses join the contacts later. */
+void pp_contacts_resolve(struct pp_overlay *o, struct pp_now now);
+bool pp_contacts_pending(const struct pp_overlay *o);      /* is a name being asked for? */
+size_t pp_contacts_unresolved(const struct pp_overlay *o); /* names without an address yet */
+void pp_contacts_finish(struct pp_overlay *o);
+
 /* ---- overlay_join.c ---- */
+bool pp_overlay_is_self(const struct pp_overlay *o, const struct pp_peer *peer);
 int pp_join_start(struct pp_overlay *o, struct pp_error *error);
 void pp_join_proved(struct pp_overlay *o, const struct pp_peer *peer, unsigned flags);
 /* This peer belongs to another network. */

@@ -23,52 +23,13 @@
 #define SAVE_PERIOD (10 * PP_SECOND)
 #define SAVE_SOON (2 * PP_SECOND)
 
-static bool is_self(const struct pp_overlay *o, const struct pp_peer *peer)
+bool pp_overlay_is_self(const struct pp_overlay *o, const struct pp_peer *peer)
 {
     return pp_peer_same_endpoint(peer, &o->self) ||
            (!pp_id_is_zero(&peer->id) && pp_id_equal(&peer->id, &o->own_id));
 }
 
-/* ---- contacts ---- */
-
-/* "127.1.0.1:4000" or "[::1]:4000". */
-static int parse_contact(struct pp_peer *peer, const char *text)
-{
-    char address[64], *end;
-    const char *colon = strrchr(text, ':');
-    const char *from = text[0] == '[' ? text + 1 : text;
-    const char *to =
-        colon && text[0] == '[' && colon > text && colon[-1] == ']' ? colon - 1 : colon;
-    if (!colon || (size_t)(to - from) >= sizeof address) {
-        return PP_MALFORMED;
-    }
-    memcpy(address, from, (size_t)(to - from));
-    address[to - from] = '\0';
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (*end != '\0' || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535) {
-        return PP_MALFORMED;
-    }
-    memset(peer, 0, sizeof *peer);
-    peer->udp = (uint16_t)port;
-    return pp_address_parse(peer->address, address);
-}
-
-static int read_contacts(struct pp_overlay *o, struct pp_error *error)
-{
-    for (size_t i = 0; i < o->options.n_contacts; i++) {
-        struct pp_peer peer;
-        if (parse_contact(&peer, o->options.contacts[i]) != PP_OK) {
-            return pp_fail(error, PP_CONFIG,
-                           "overlay.contacts: \"%s\" is not ADDRESS:PORT (for IPv6 "
-                           "[ADDRESS]:PORT); give a node's address and UDP port",
-                           o->options.contacts[i]);
-        }
-        if (!is_self(o, &peer) && o->n_contacts < PP_CONTACTS_MAX) {
-            o->contacts[o->n_contacts++] = peer;
-        }
-    }
-    return PP_OK;
-}
+/* ---- whom to ask ---- */
 
 static bool is_cached(const struct pp_overlay *o, const struct pp_peer *peer)
 {
@@ -94,7 +55,7 @@ static size_t targets(const struct pp_overlay *o, pp_ns fresh,
     for (size_t i = 0; i < o->cache.n; i++) {
         const struct pp_cached *c = &o->cache.entries[i];
         bool known = c->met && (c->flags & PP_PEER_ACTIVE) && c->proved >= fresh;
-        if (!is_self(o, &c->peer) && !known) {
+        if (!pp_overlay_is_self(o, &c->peer) && !known) {
             out[n++] = &c->peer;
         }
     }
@@ -136,7 +97,7 @@ static size_t active_peers(struct pp_overlay *o, struct pp_peer out[PP_MEET_MAX]
     size_t n = 0;
     for (size_t i = 0; i < o->cache.n && n < PP_MEET_MAX; i++) {
         const struct pp_cached *c = &o->cache.entries[i];
-        if (c->proved && (c->flags & PP_PEER_ACTIVE) && !is_self(o, &c->peer)) {
+        if (c->proved && (c->flags & PP_PEER_ACTIVE) && !pp_overlay_is_self(o, &c->peer)) {
             out[n++] = c->peer;
         }
     }
@@ -191,13 +152,14 @@ static void apply_founding_rule(struct pp_overlay *o, struct pp_now now)
 static void seek(struct pp_overlay *o, struct pp_now now)
 {
     o->next_seek = now.mono + SEEK_PERIOD;
+    pp_contacts_resolve(o, now);
     ask_some(o, now, PP_NEVER, SEEK_AT_ONCE);
     if (now.mono - o->seeking_since > 3 * PP_SECOND && o->active_seen < o->seeking_since &&
         o->state != PP_ALONE) {
         pp_overlay_set_state(o, PP_ALONE,
                              "none of %zu contacts and saved peers answers as an active node; "
                              "check overlay.contacts and the network, still trying",
-                             n_targets(o));
+                             n_targets(o) + pp_contacts_unresolved(o));
     }
     apply_founding_rule(o, now);
 }
@@ -269,8 +231,8 @@ bool pp_join_hopeless(const struct pp_overlay *o, struct pp_now now)
     for (size_t i = 0; i < o->n_contacts; i++) {
         refused += o->refused[i];
     }
-    return o->refused_at && o->active_seen == 0 &&
-           (refused >= n_targets(o) || now.mono - o->refused_at >= PP_SECOND);
+    bool all = refused >= n_targets(o) && !pp_contacts_pending(o);
+    return o->refused_at && o->active_seen == 0 && (all || now.mono - o->refused_at >= PP_SECOND);
 }
 
 static void meet_queued(struct pp_overlay *o, struct pp_now now)
@@ -361,7 +323,7 @@ static void merge(struct pp_overlay *o, struct pp_now now)
     o->next_merge = now.mono + jittered(o->options.merge_period);
     if (o->cache.n > 0 && o->node && pp_overlay_is_active(o)) {
         const struct pp_peer *peer = &o->cache.entries[r % o->cache.n].peer;
-        if (!is_self(o, peer)) {
+        if (!pp_overlay_is_self(o, peer)) {
             queue_meeting(o, peer);
         }
     }
@@ -504,7 +466,7 @@ static int load_peers(struct pp_overlay *o, struct pp_error *error)
 int pp_join_start(struct pp_overlay *o, struct pp_error *error)
 {
     struct pp_now now = pp_loop_now(o->loop);
-    int code = read_contacts(o, error);
+    int code = pp_contacts_read(o, error);
     code = code == PP_OK ? load_peers(o, error) : code;
     if (code != PP_OK) {
         return code;
@@ -513,8 +475,10 @@ int pp_join_start(struct pp_overlay *o, struct pp_error *error)
     o->next_save = now.mono + SAVE_SOON;
     o->next_merge = now.mono + jittered(o->options.merge_period);
     o->seeking_since = o->next_seek = now.mono;
-    if (n_targets(o) > 0) {
-        pp_overlay_set_state(o, PP_JOINING, "asking %zu contacts and saved peers", n_targets(o));
+    pp_contacts_resolve(o, now);
+    if (n_targets(o) + pp_contacts_unresolved(o) > 0) {
+        pp_overlay_set_state(o, PP_JOINING, "asking %zu contacts and saved peers",
+                             n_targets(o) + pp_contacts_unresolved(o));
         return PP_OK;
     }
     if (o->options.role == PP_CLIENT) {

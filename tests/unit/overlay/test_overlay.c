@@ -282,6 +282,20 @@ static void test_leaving_tells_the_others(void)
     swarm_finish(&s);
 }
 
+static void test_a_contact_by_its_name(void)
+{
+    swarm_init(&s, 11);
+    struct swarm_node *first = swarm_add(&s, PP_MEMBER), *second = swarm_add(&s, PP_MEMBER);
+    snprintf(first->address, sizeof first->address, "127.0.0.1");
+    CU_ASSERT_EQUAL(swarm_start(first, NULL, 0, NULL), PP_OK);
+    struct swarm_node named = *first;
+    snprintf(named.contact, sizeof named.contact, "localhost:%u", first->port);
+    const struct swarm_node *contact = &named;
+    CU_ASSERT_EQUAL(swarm_start(second, &contact, 1, NULL), PP_OK);
+    CU_ASSERT_TRUE(swarm_until(&s, 15 * PP_SECOND, swarm_is_one));
+    swarm_finish(&s);
+}
+
 static void test_refusals_say_what_to_do(void)
 {
     swarm_init(&s, 10);
@@ -293,7 +307,7 @@ static void test_refusals_say_what_to_do(void)
     snprintf(wrong.contact, sizeof wrong.contact, "nowhere");
     const struct swarm_node *contacts[] = {&wrong};
     CU_ASSERT_EQUAL(swarm_start(client, contacts, 1, &error), PP_CONFIG);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "\"nowhere\" is not ADDRESS:PORT"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "\"nowhere\" is neither ADDRESS:PORT"));
     grow(1);
     struct swarm_node *twin = swarm_add(&s, PP_MEMBER);
     memcpy(twin->address, s.nodes[1].address, sizeof twin->address);
@@ -308,5 +322,6 @@ CHECK_MAIN("overlay", CHECK(test_eight_become_one),
            CHECK(test_who_cannot_be_called_back_stays_a_client),
            CHECK(test_power_cut_of_everything), CHECK(test_one_alone_after_the_cut_serves_alone),
            CHECK(test_a_healed_partition_is_one_again), CHECK(test_another_k_is_named),
-           CHECK(test_back_with_another_address), CHECK(test_a_node_learns_its_address_from_others),
-           CHECK(test_leaving_tells_the_others), CHECK(test_refusals_say_what_to_do))
+           CHECK(test_a_contact_by_its_name), CHECK(test_back_with_another_address),
+           CHECK(test_a_node_learns_its_address_from_others), CHECK(test_leaving_tells_the_others),
+           CHECK(test_refusals_say_what_to_do))
