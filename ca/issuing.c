@@ -96,14 +96,14 @@ static int check_principal(const struct ca *ca, const struct ca_options *o, stru
 
 /* Signs for a key: a node when there is no address. */
 static int make(struct ca *ca, const struct ca_options *o, EVP_PKEY *key,
-                const char *const *addresses, size_t n, struct pp_certificate **c,
-                struct pp_error *error)
+                const char *const *addresses, size_t n, struct pp_bytes rollover,
+                struct pp_certificate **c, struct pp_error *error)
 {
     struct pp_validity validity;
     struct pp_issuer issuer = ca_issuer(ca);
     int bad = ca_options_validity(o, n ? ADDRESS_DAYS : NODE_DAYS, &validity, error);
     if (!bad) {
-        bad = n ? pp_issue_address(c, &issuer, key, addresses, n, &validity, error)
+        bad = n ? pp_issue_address_next(c, &issuer, key, addresses, n, rollover, &validity, error)
                 : pp_issue_node(c, &issuer, key, &validity, error);
     }
     if (!bad) {
@@ -165,7 +165,7 @@ static int issue_with(struct ca *ca, const struct ca_options *o, EVP_PKEY *key,
         bad = choose_paths(&paths, o, key, error);
     }
     if (!bad) {
-        bad = make(ca, o, key, o->arguments, o->n_arguments, &c, error);
+        bad = make(ca, o, key, o->arguments, o->n_arguments, pp_bytes(NULL, 0), &c, error);
     }
     if (!bad) {
         bad = save_key(&paths, o, key, error);
@@ -233,7 +233,7 @@ static int sign_request(struct ca *ca, const struct ca_options *o, const struct 
                             "trust the requester with that");
     }
     if (!bad) {
-        bad = make(ca, o, r->key, addresses, r->n_addresses, &c, error);
+        bad = make(ca, o, r->key, addresses, r->n_addresses, pp_buf_bytes(&r->rollover), &c, error);
     }
     if (!bad) {
         bad = o->out ? write_certificate(o->out, c, error) : print_certificate(c);

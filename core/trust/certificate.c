@@ -190,6 +190,11 @@ EVP_PKEY *pp_certificate_key(const struct pp_certificate *c)
     return X509_get0_pubkey(c->x509);
 }
 
+struct pp_bytes pp_certificate_rollover(const struct pp_certificate *c)
+{
+    return pp_rollover_of(X509_get0_extensions(c->x509));
+}
+
 size_t pp_certificate_serial(const struct pp_certificate *c, uint8_t *out, size_t cap)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(c->x509);

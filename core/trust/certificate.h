@@ -41,6 +41,8 @@ struct pp_id pp_certificate_node_id(const struct pp_certificate *c);
 EVP_PKEY *pp_certificate_key(const struct pp_certificate *c); /* borrowed */
 /* The serial number's octets, big-endian; 0 when it is over cap octets or not positive. */
 size_t pp_certificate_serial(const struct pp_certificate *c, uint8_t *out, size_t cap);
+/* The roll-over proof that it carries (rollover.h), unchecked; empty: none. Borrowed. */
+struct pp_bytes pp_certificate_rollover(const struct pp_certificate *c);
 /* The certificate as one PEM block, appended. */
 int pp_certificate_pem(struct pp_buf *out, const struct pp_certificate *c);
 /* Each PEM block of a certificate set, in order: fn(ctx, der). ! PP_MALFORMED, or fn's negative */
@@ -51,6 +53,8 @@ int pp_pem_each(struct pp_bytes pem, int (*fn)(void *ctx, struct pp_bytes der), 
 int pp_key_generate(EVP_PKEY **key); /* P-256 */
 int pp_key_load(EVP_PKEY **key, const char *path, const char *passphrase, struct pp_error *error);
 int pp_key_save(EVP_PKEY *key, const char *path, const char *passphrase, struct pp_error *error);
+/* The octets of such a file, appended; wipe them. */
+int pp_key_pem(struct pp_buf *pem, EVP_PKEY *key, const char *passphrase, struct pp_error *error);
 struct pp_id pp_key_id(EVP_PKEY *key); /* node id */
 /* The Ed25519 key of a 32-octet seed and its nameless self-signed certificate. Same seed, same
  * octets (fixed validity and serial). */
@@ -62,5 +66,8 @@ int pp_key_hash(EVP_PKEY *key, uint8_t hash[32]);
 /* PKCS#10 request for 1..8 addresses (0: for a node), PEM. ! PP_MALFORMED (no address) */
 int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses, size_t n,
                       struct pp_error *error);
+/* The same with a roll-over proof (rollover.h) that the certificate shall carry; empty: none. */
+int pp_request_create_next(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses,
+                           size_t n, struct pp_bytes rollover, struct pp_error *error);
 
 #endif

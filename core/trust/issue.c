@@ -267,9 +267,26 @@ static bool fill_leaf(X509 *x509, const X509 *issuer, GENERAL_NAMES *names, cons
            add_crl_place(x509, crl_url);
 }
 
+static bool add_rollover(X509 *x509, struct pp_bytes proof)
+{
+    X509_EXTENSION *extension = proof.len ? pp_rollover_extension(proof) : NULL;
+    bool added = !proof.len || (extension && X509_add_ext(x509, extension, -1) == 1);
+    X509_EXTENSION_free(extension);
+    return added;
+}
+
 int pp_issue_address(struct pp_certificate **out, const struct pp_issuer *issuer, EVP_PKEY *key,
                      const char *const *addresses, size_t n, const struct pp_validity *validity,
                      struct pp_error *error)
+{
+    return pp_issue_address_next(out, issuer, key, addresses, n, pp_bytes(NULL, 0), validity,
+                                 error);
+}
+
+int pp_issue_address_next(struct pp_certificate **out, const struct pp_issuer *issuer,
+                          EVP_PKEY *key, const char *const *addresses, size_t n,
+                          struct pp_bytes rollover, const struct pp_validity *validity,
+                          struct pp_error *error)
 {
     static const int ec[] = {0, 4}, rsa[] = {0, 2}; /* digitalSignature, keyAgreement | keyEnc. */
     *out = NULL;
@@ -280,7 +297,8 @@ int pp_issue_address(struct pp_certificate **out, const struct pp_issuer *issuer
     X509 *x509 = begin(key, validity);
     bool filled = x509 && fill_leaf(x509, issuer->certificate->x509, names, issuer->crl_url) &&
                   add_key_usage(x509, EVP_PKEY_is_a(key, "RSA") ? rsa : ec, 2) &&
-                  add_extended_usage(x509, NID_email_protect, NID_undef);
+                  add_extended_usage(x509, NID_email_protect, NID_undef) &&
+                  add_rollover(x509, rollover);
     GENERAL_NAMES_free(names);
     if (!filled) {
         X509_free(x509);

@@ -29,6 +29,11 @@ int pp_issue_root(struct pp_certificate **out, EVP_PKEY *key, const char *name,
 int pp_issue_address(struct pp_certificate **out, const struct pp_issuer *issuer, EVP_PKEY *key,
                      const char *const *addresses, size_t n, const struct pp_validity *validity,
                      struct pp_error *error);
+/* The same, with a roll-over proof that pp_request_parse found good; empty: none. */
+int pp_issue_address_next(struct pp_certificate **out, const struct pp_issuer *issuer,
+                          EVP_PKEY *key, const char *const *addresses, size_t n,
+                          struct pp_bytes rollover, const struct pp_validity *validity,
+                          struct pp_error *error);
 /* For the node whose id is the key's hash; P-256 only. issuer NULL: self-signed, for a network
  * without a CA. ! PP_INVALID (key), PP_CRYPTO */
 int pp_issue_node(struct pp_certificate **out, const struct pp_issuer *issuer, EVP_PKEY *key,
@@ -49,6 +54,7 @@ struct pp_request {
     EVP_PKEY *key;
     struct pp_buf address[PP_ADDRESSES_MAX]; /* normal form; none: a node's */
     size_t n_addresses;
+    struct pp_buf rollover; /* proof that it follows another key, verified; or empty */
 };
 /* ! PP_MALFORMED, PP_SIGNATURE */
 int pp_request_parse(struct pp_request *request, struct pp_bytes pem, struct pp_error *error);

@@ -132,21 +132,28 @@ static bool write_encrypted(BIO *bio, EVP_PKEY *key, const char *passphrase)
     return written;
 }
 
-int pp_key_save(EVP_PKEY *key, const char *path, const char *passphrase, struct pp_error *error)
+int pp_key_pem(struct pp_buf *pem, EVP_PKEY *key, const char *passphrase, struct pp_error *error)
 {
     char *text;
     BIO *bio = BIO_new(BIO_s_secmem());
     bool made = bio && (passphrase ? write_encrypted(bio, key, passphrase)
                                    : PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
                                                                    NULL) == 1);
-    int bad;
-    if (made) {
-        long len = BIO_get_mem_data(bio, &text);
-        bad = pp_file_write(path, pp_bytes(text, (size_t)len), 0600, error);
-    } else {
-        bad = pp_fail(error, PP_CRYPTO, "cannot encode the private key for %s", path);
+    long len = made ? BIO_get_mem_data(bio, &text) : 0;
+    int bad = made ? pp_buf_add(pem, text, (size_t)len) : PP_CRYPTO;
+    if (bad) {
+        pp_fail(error, bad, "cannot encode the private key: %s", pp_error_text(bad));
     }
     BIO_free(bio);
     ERR_clear_error();
+    return bad;
+}
+
+int pp_key_save(EVP_PKEY *key, const char *path, const char *passphrase, struct pp_error *error)
+{
+    struct pp_buf pem = {0};
+    int bad = pp_key_pem(&pem, key, passphrase, error);
+    bad = bad ? bad : pp_file_write(path, pp_buf_bytes(&pem), 0600, error);
+    pp_buf_wipe(&pem);
     return bad;
 }

@@ -7,12 +7,17 @@
 #include <openssl/x509v3.h>
 #include <trust/names.h>
 #include <trust/openssl.h>
+#include <trust/rollover.h>
 
-static bool add_names(X509_REQ *request, GENERAL_NAMES *names)
+/* The names that it asks for, and a roll-over proof when there is one. */
+static bool add_extensions(X509_REQ *request, GENERAL_NAMES *names, struct pp_bytes rollover)
 {
     X509_EXTENSIONS *extensions = NULL;
+    X509_EXTENSION *proof = rollover.len ? pp_rollover_extension(rollover) : NULL;
     bool added = X509V3_add1_i2d(&extensions, NID_subject_alt_name, names, 1, X509V3_ADD_DEFAULT) &&
+                 (!rollover.len || (proof && X509v3_add_ext(&extensions, proof, -1))) &&
                  X509_REQ_add_extensions(request, extensions);
+    X509_EXTENSION_free(proof);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     return added;
 }
@@ -26,6 +31,12 @@ static int add_pem(struct pp_buf *pem, X509_REQ *request)
 int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses, size_t n,
                       struct pp_error *error)
 {
+    return pp_request_create_next(pem, key, addresses, n, pp_bytes(NULL, 0), error);
+}
+
+int pp_request_create_next(struct pp_buf *pem, EVP_PKEY *key, const char *const *addresses,
+                           size_t n, struct pp_bytes rollover, struct pp_error *error)
+{
     GENERAL_NAMES *names = NULL;
     if (n) {
         names = pp_names_of_addresses(addresses, n, error);
@@ -36,7 +47,7 @@ int pp_request_create(struct pp_buf *pem, EVP_PKEY *key, const char *const *addr
     X509_REQ *request = X509_REQ_new();
     int bad = PP_CRYPTO;
     if (request && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
-        X509_REQ_set_pubkey(request, key) && (!names || add_names(request, names)) &&
+        X509_REQ_set_pubkey(request, key) && (!names || add_extensions(request, names, rollover)) &&
         X509_REQ_sign(request, key, EVP_sha256()) > 0) {
         bad = add_pem(pem, request);
     }
@@ -61,6 +72,16 @@ static int read_names(struct pp_request *out, X509_REQ *request, struct pp_error
             pp_fail(error, bad,
                     "the request names something that is no e-mail address: make it "
                     "with peerpost enrol");
+        }
+    }
+    struct pp_bytes proof = extensions ? pp_rollover_of(extensions) : pp_bytes(NULL, 0);
+    if (!bad && proof.len) {
+        bad = pp_rollover_verify(proof, NULL, X509_REQ_get0_pubkey(request));
+        bad = bad ? bad : pp_buf_add(&out->rollover, proof.data, proof.len);
+        if (bad) {
+            pp_fail(error, bad,
+                    "the request's proof that it follows an earlier key is not good: "
+                    "make it with peerpost enrol --rollover");
         }
     }
     GENERAL_NAMES_free(names);
@@ -101,6 +122,7 @@ void pp_request_finish(struct pp_request *request)
     for (size_t i = 0; i < PP_ADDRESSES_MAX; i++) {
         pp_buf_free(&request->address[i]);
     }
+    pp_buf_free(&request->rollover);
     EVP_PKEY_free(request->key);
     *request = (struct pp_request){0};
 }

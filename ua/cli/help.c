@@ -7,12 +7,38 @@ static const struct text {
     const char *command, *text;
 } texts[] = {
     {"enrol",
-     "peerpost enrol [--certificate FILE]\n"
+     "peerpost enrol [--alias ADDRESS]... | --renew | --rollover | --lost | --certificate FILE\n"
      "  Makes your key and a request for a certificate (beside the key, NAME.csr.pem). Give the\n"
      "  request to your authority; --certificate then takes what it answers.\n"
+     "  --alias A      another address of yours for the same certificate; up to 7\n"
+     "  --renew        asks for a new certificate for the same key, before the old one ends\n"
+     "  --rollover     a new key that the old one vouches for: your correspondents take it by\n"
+     "                 themselves; the old key goes on reading old mail\n"
+     "  --lost         a new key after loss or theft of the old one: have that revoked\n"
+     "  --certificate FILE  puts the authority's answer into its place\n"
      "Examples\n"
      "  peerpost enrol\n"
-     "  peerpost enrol --certificate bob.cert.pem\n"},
+     "  peerpost enrol --certificate bob.cert.pem && peerpost publish\n"
+     "  peerpost enrol --rollover\n"},
+    {"passphrase",
+     "peerpost passphrase [--new-file FILE] | --remove\n"
+     "  Puts your keys under a passphrase, or another one, all of them at once.\n"
+     "  --new-file FILE  the new one is the first line of FILE (else asked for, or\n"
+     "                   $PEERPOST_NEW_PASSPHRASE)\n"
+     "  --remove         no passphrase\n"
+     "  The present one comes from $PEERPOST_PASSPHRASE, user.passphrase_command, or is asked for.\n"
+     "Examples\n"
+     "  peerpost passphrase\n"},
+    {"export",
+     "peerpost export FILE\n"
+     "  Writes your keys, old ones too, certificates and your authority's into one file (PKCS#12)\n"
+     "  under a passphrase of its own ($PEERPOST_FILE_PASSPHRASE, or asked for).\n"
+     "Examples\n"
+     "  peerpost export anna.p12\n"},
+    {"import", "peerpost import FILE\n"
+               "  Takes the keys out of such a file, on another computer of yours.\n"
+               "Examples\n"
+               "  peerpost import anna.p12 && peerpost fetch\n"},
     {"publish",
      "peerpost publish\n"
      "  Makes your address known: stores your certificate on the k nodes responsible for it.\n"
@@ -135,6 +161,8 @@ static const char whole[] =
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
     "  peerpost serve               mail in the background, for mail readers\n"
+    "  peerpost passphrase          put your keys under a passphrase\n"
+    "  peerpost export, import      your keys in one file, for another computer\n"
     "  peerpost sign METHOD URL     sign a request for curl\n"
     "\n"
     "Options before the command\n"

@@ -30,6 +30,9 @@ static const struct command {
     {"quarantine", cli_quarantine},
     {"train", cli_train},
     {"serve", cli_serve},
+    {"passphrase", cli_passphrase},
+    {"export", cli_export},
+    {"import", cli_import},
 };
 
 static cli_command *command_of(const char *name)

@@ -17,6 +17,8 @@ static const struct pp_option options[] = {
     {"user.key", PP_OPT_STRING, "user.key.pem", 0, 0, NODE, "your private key, made by enrol"},
     {"user.certificate", PP_OPT_STRING, "user.cert.pem", 0, 0, NODE,
      "your certificate from the authority"},
+    {"user.passphrase_command", PP_OPT_STRING, "", 0, 0, NODE,
+     "command whose first line of output opens your key; empty: ask"},
     {"user.state", PP_OPT_STRING, "state", 0, 0, NODE, "folder of spool and journal"},
     {"user.maildir", PP_OPT_STRING, "Maildir", 0, 0, NODE, "where mail is delivered"},
     {"network.name", PP_OPT_STRING, "peerpost", 0, 0, NETWORK, "the network's name"},

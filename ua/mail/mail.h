@@ -18,6 +18,7 @@ struct pp_mail_options {
     struct pp_certificate *const *certificates; /* the current one first, then old ones .. */
     EVP_PKEY *const *keys;                      /* .. and their keys; borrowed */
     size_t n_keys;
+    struct pp_bytes rollover;       /* proof that the current key follows another; or empty */
     struct pp_authority *authority; /* borrowed */
     unsigned k;                     /* network.k */
     /* maxOps: how many peers shall do the operation; 0: the default (k, k, 1, k). */

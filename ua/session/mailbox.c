@@ -126,8 +126,8 @@ static int read_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
     struct pp_notification n = {0};
     (void)key;
     if (value.len <= 12 ||
-        pp_open_notification(&n, pp_bytes(value.data + 12, value.len - 12), &o->who.certificate,
-                             &o->who.key, 1, NULL) != PP_OK) {
+        pp_open_notification(&n, pp_bytes(value.data + 12, value.len - 12), o->who.certificates,
+                             o->who.keys, o->who.n_keys, NULL) != PP_OK) {
         return 0;
     }
     struct letter *l = add(o->box);

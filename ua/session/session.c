@@ -77,34 +77,6 @@ static const char *optional_text(struct pp_config *config, const char *name)
     return *text ? text : NULL;
 }
 
-/* --- identity ------------------------------------------------------------------------------ */
-
-void identity_finish(struct identity *who)
-{
-    pp_buf_free(&who->address);
-    pp_certificate_free(who->certificate);
-    EVP_PKEY_free(who->key);
-    pp_authority_free(who->authority);
-    *who = (struct identity){0};
-}
-
-static int load_certificate(struct identity *who, struct pp_config *config, struct pp_error *error)
-{
-    const char *file = pp_config_path(config, "user.certificate");
-    if (access(file, F_OK) != 0) {
-        return pp_fail(error, PP_DENIED,
-                       "you are not enrolled yet: there is no certificate in %s (run peerpost "
-                       "enrol, give the request to your authority)",
-                       file);
-    }
-    int rc = pp_certificate_load(&who->certificate, file, error);
-    if (rc == PP_OK && !pp_certificate_has_address(who->certificate, pp_buf_bytes(&who->address))) {
-        return pp_fail(error, PP_DENIED, "%s is not for %s (user.address)", file,
-                       (const char *)who->address.data);
-    }
-    return rc;
-}
-
 /* Warns when the own certificate is bad or soon to be; goes on: others decide. */
 static void check_certificate(const struct identity *who)
 {
@@ -117,28 +89,6 @@ static void check_certificate(const struct identity *who)
         fprintf(stderr, "peerpost: your certificate ends in %llu days: renew it in time\n",
                 (unsigned long long)((who->certificate->not_after - now) / PP_DAY));
     }
-}
-
-int identity_open(struct identity *who, struct pp_config *config, struct pp_error *error)
-{
-    const char *address = pp_config_text(config, "user.address");
-    *who = (struct identity){0};
-    int rc = pp_address_normal(&who->address, pp_str(address));
-    if (rc != PP_OK) {
-        rc = pp_config_fail(config, "user.address", error, "%s is no e-mail address", address);
-    }
-    rc = rc == PP_OK ? load_certificate(who, config, error) : rc;
-    rc = rc == PP_OK ? pp_key_load(&who->key, pp_config_path(config, "user.key"),
-                                   getenv("PEERPOST_PASSPHRASE"), error)
-                     : rc;
-    rc = rc == PP_OK ? pp_authority_load(&who->authority, optional_path(config, "trust.ca"),
-                                         optional_path(config, "trust.crl"),
-                                         pp_config_flag(config, "crl.require_fresh"), error)
-                     : rc;
-    if (rc != PP_OK) {
-        identity_finish(who);
-    }
-    return rc;
 }
 
 /* --- the session --------------------------------------------------------------------------- */
@@ -270,9 +220,10 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     pp_mail_options_default(&o);
     o.net = pp_net_live_mailnet(s->net);
     o.address = pp_buf_bytes(&s->who.address);
-    o.certificates = &s->who.certificate;
-    o.keys = &s->who.key;
-    o.n_keys = 1;
+    o.certificates = s->who.certificates;
+    o.keys = s->who.keys;
+    o.n_keys = s->who.n_keys;
+    o.rollover = pp_buf_bytes(&s->who.rollover);
     o.authority = s->who.authority;
     o.k = (unsigned)pp_config_number(config, "network.k");
     o.ops_store = (unsigned)pp_config_number(config, "ops.store");

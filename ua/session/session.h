@@ -7,20 +7,10 @@
 
 #include <config/config.h>
 #include <mail/mail.h>
+#include <session/identity.h>
 
 struct session;
 struct pp_loop;
-
-/* Who the user is, without any network: for enrol, sign, list. All owned by the identity. */
-struct identity {
-    struct pp_buf address; /* normal form */
-    struct pp_certificate *certificate;
-    EVP_PKEY *key;
-    struct pp_authority *authority;
-};
-/* ! PP_CONFIG, PP_NOT_FOUND (not enrolled yet), PP_DENIED (loose key file) */
-int identity_open(struct identity *who, struct pp_config *config, struct pp_error *error);
-void identity_finish(struct identity *who);
 
 /* Waits at most `patience` for another process of the user; `waiting` (may be NULL) is called on
  * the way. ! PP_BUSY, PP_CONFIG, PP_IO, and as

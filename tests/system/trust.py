@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Keys through their life: a passphrase, a roll-over with mail in transit, another computer, a lost
+key, revocation; and what correspondents who know the old key see."""
+import os, re, signal, subprocess, sys
+
+from labkit import Lab, check, program
+
+ANNA, BOB, CAROL = "anna@keys.example", "bob@keys.example", "carol@keys.example"
+
+
+class Keys:
+    def __init__(self, lab):
+        self.lab = lab
+        self.count = 0
+
+    def folder(self, user, *names):
+        return os.path.join(self.lab.dir, "users", user, *names)
+
+    def ca(self, *argv):
+        done = subprocess.run([program("peerpost-ca"), argv[0], "--dir", os.path.join(self.lab.dir, "ca"), *argv[1:]],
+                              capture_output=True, text=True)
+        check(done.returncode == 0, f"peerpost-ca {argv}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def send(self, sender, to, subject, expect=0, env=None):
+        self.count += 1
+        mail = f"From: {sender}\nTo: {to}\nSubject: {subject}\n\nText of {subject}.\n".encode()
+        done = self.lab.agent(sender, "send", "--wait", "-t", input=mail, expect=expect, env=env)
+        return (done.stdout + done.stderr).decode()
+
+    def fetch(self, user, env=None):
+        self.lab.agent(user, "fetch", env=env)
+
+    def mail(self, user, subject):
+        found = [m for m in self.lab.mails(user) if f"Subject: {subject}\n".encode() in m]
+        check(len(found) == 1, f"{user} has {len(found)} copies of '{subject}'")
+        return found[0].decode()
+
+    def sign_and_install(self, user, *days, publish=True, env=None):
+        answer = self.folder(user, "answer.pem")
+        self.ca("sign", "--out", answer, *days, self.folder(user, "user.csr.pem"))
+        self.lab.agent(user, "enrol", "--certificate", answer, env=env)
+        if publish:
+            self.lab.agent(user, "publish", env=env)
+
+
+def locked(path):
+    return "ENCRYPTED" in open(path).read()
+
+
+def passphrase(keys):
+    lab = keys.lab
+    key = keys.folder(ANNA, "user.key.pem")
+    check(not locked(key), "the lab's key is under a passphrase")
+    lab.agent(ANNA, "passphrase", env={"PEERPOST_NEW_PASSPHRASE": "sesame"})
+    check(locked(key) and os.stat(key).st_mode & 0o777 == 0o600, "the key is not under its passphrase")
+    done = lab.agent(ANNA, "list", "--json", expect=0)
+    done = lab.agent(ANNA, "publish", expect=77)
+    check(b"PEERPOST_PASSPHRASE" in done.stderr, done.stderr)
+    done = lab.agent(ANNA, "publish", env={"PEERPOST_PASSPHRASE": "wrong"}, expect=77)
+    check(b"does not open it" in done.stderr, done.stderr)
+    lab.agent(ANNA, "publish", env={"PEERPOST_PASSPHRASE": "sesame"})
+    config = keys.folder(ANNA, "config.yaml")
+    text = open(config).read()
+    with open(config, "w") as f:
+        f.write(text.replace("user:\n", "user:\n  passphrase_command: printf 'sesame\\nmore'\n", 1))
+    lab.agent(ANNA, "publish")
+    # Killed anywhere in the change: all keys open with the old one, or all with the new one.
+    for point, n in (("change-staged", 1), ("change-decided", 1), ("change-replaced", 1)):
+        killed = lab.agent(ANNA, "passphrase", expect=-signal.SIGKILL,
+                           env={"PEERPOST_NEW_PASSPHRASE": f"new-{point}", "PP_CRASH": f"{point}:{n}"})
+        check(killed.returncode == -signal.SIGKILL, point)
+        now = "sesame" if point == "change-staged" else f"new-{point}"
+        lab.agent(ANNA, "enrol", "--renew", env={"PEERPOST_PASSPHRASE": now})
+        lab.agent(ANNA, "passphrase", env={"PEERPOST_PASSPHRASE": now, "PEERPOST_NEW_PASSPHRASE": "sesame"})
+        left = [n for n in os.listdir(keys.folder(ANNA)) + os.listdir(keys.folder(ANNA, "state", "keys"))
+                if n.endswith(".new") or n == "change"]
+        check(not left, f"{point} left {left}")
+    print("passphrase: set, wrong, from a command, killed while it changed", flush=True)
+
+
+def rollover(keys):
+    """Mail sealed to the old key is read after the roll-over, and the new key is taken by itself."""
+    keys.send(BOB, ANNA, "before")
+    keys.fetch(ANNA)
+    keys.send(BOB, ANNA, "in-transit")
+    keys.lab.agent(ANNA, "enrol", "--rollover")
+    keys.send(BOB, ANNA, "while-asked")
+    keys.sign_and_install(ANNA, "--not-before", "-60")
+    check(len([n for n in os.listdir(keys.folder(ANNA, "state", "keys")) if n.endswith(".key.pem")]) == 1,
+          "the old key is not kept")
+    check(not os.path.exists(keys.folder(ANNA, "user.next.key.pem")), "the next key is left behind")
+    keys.fetch(ANNA)
+    for subject in ("in-transit", "while-asked"):
+        check("smime=pass" in keys.mail(ANNA, subject), f"{subject} is not signed")
+    print("roll-over: mail in transit is read with the old key", flush=True)
+
+
+def other_computer(keys):
+    """PKCS#12 to a second machine: the keys, old ones too; openssl reads the file."""
+    lab = keys.lab
+    file, env = keys.folder(ANNA, "anna.p12"), {"PEERPOST_FILE_PASSPHRASE": "travel"}
+    keys.send(BOB, ANNA, "for-the-second")
+    lab.agent(ANNA, "export", file, env=env)
+    check(os.stat(file).st_mode & 0o777 == 0o600, "the file is open to others")
+    info = subprocess.run(["openssl", "pkcs12", "-info", "-in", file, "-passin", "pass:travel", "-nodes"],
+                          capture_output=True, text=True)
+    check(info.returncode == 0 and info.stdout.count("BEGIN PRIVATE KEY") == 2
+          and info.stdout.count("BEGIN CERTIFICATE") == 3, info.stdout + info.stderr)
+    second = keys.folder("second")
+    os.mkdir(second, 0o700)
+    text = open(keys.folder(ANNA, "config.yaml")).read()
+    with open(os.path.join(second, "config.yaml"), "w") as f:
+        f.write(re.sub(r"ca: .*", "ca: ca.pem", text))
+    done = lab.agent("second", "import", file, env={"PEERPOST_FILE_PASSPHRASE": "other"}, expect=77)
+    check(b"does not open" in done.stderr, done.stderr)
+    lab.agent("second", "import", file, env=env)
+    check(locked(os.path.join(second, "user.key.pem")), "imported without the passphrase of the configuration")
+    done = lab.agent("second", "import", file, env=env, expect=None)
+    check(done.returncode != 0 and b"never overwritten" in done.stderr, done.stderr)
+    lab.agent("second", "fetch")
+    check(any(b"Subject: for-the-second\n" in m for m in lab.mails("second")), "the second computer got no mail")
+    print("another computer: export, openssl, import, fetch", flush=True)
+
+
+def main():
+    with Lab(nodes=6, users=[ANNA, BOB, CAROL]) as lab:
+        keys = Keys(lab)
+        passphrase(keys)
+        rollover(keys)
+        other_computer(keys)
+
+
+main()
