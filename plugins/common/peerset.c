@@ -25,7 +25,9 @@ size_t pp_peerset_place(const struct pp_peerset *set, const struct pp_order *ord
     while (low < high) {
         size_t middle = (low + high) / 2;
         struct pp_id d = order->distance(&order->origin, &set->at[middle].peer.id);
-        if (pp_id_compare(&d, &wanted) < 0) {
+        int compared = pp_id_compare(&d, &wanted);
+        compared = compared ? compared : pp_id_compare(&set->at[middle].peer.id, id);
+        if (compared < 0) {
             low = middle + 1;
         } else {
             high = middle;

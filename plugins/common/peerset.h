@@ -1,7 +1,7 @@
 /*
- * A table of peers that have themselves answered us, nearest first by an order that the caller
- * gives at each call, and what is known of each: round trip and when it was last heard. 48 octets
- * an entry, none while empty. Knows no protocol and sends nothing.
+ * A table of peers that have themselves answered us, nearest first (ties: the smaller id) by an
+ * order that the caller gives at each call, and what is known of each: round trip and when it was
+ * last heard. 48 octets an entry, none while empty. Knows no protocol and sends nothing.
  */
 #ifndef PP_COMMON_PEERSET_H
 #define PP_COMMON_PEERSET_H

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 static char lines[16384];
@@ -28,7 +28,7 @@ static size_t check_all(const char *words)
 static void test_an_ideal_ring_passes(void)
 {
     for (size_t n = 1; n <= 40; n += 3) {
-        net_start(&net, 4, false);
+        chord_start(&net, 4, false);
         net_ring(&net, n);
         CU_ASSERT_EQUAL(check_all(NULL), 0);
         net_end(&net);
@@ -37,7 +37,7 @@ static void test_an_ideal_ring_passes(void)
 
 static void test_damage_is_seen(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 40);
     struct pp_substrate_node *n = net.node[8];
     struct pp_entry kept = n->s.at[1];
@@ -66,7 +66,7 @@ static void test_damage_is_seen(void)
 static void test_the_snapshot_reads_well(void)
 {
     const struct pp_sink sink = {take, NULL};
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 40);
     lines[0] = '\0';
     chord_snapshot(net.node[3], &sink);

@@ -1,13 +1,13 @@
 /* Fingers: distinct, exact, replaced when dead or bettered. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
 static void test_fingers_are_distinct_and_few(void)
 {
-    net_start(&net, 2, false);
+    chord_start(&net, 2, false);
     net_ring(&net, 64);
     for (size_t i = 0; i < 64; i++) {
         const struct pp_substrate_node *n = net.node[i];
@@ -22,7 +22,7 @@ static void test_fingers_are_distinct_and_few(void)
 
 static void test_a_dead_finger_is_replaced(void)
 {
-    net_start(&net, 2, false);
+    chord_start(&net, 2, false);
     net_ring(&net, 64);
     struct pp_id gone = net.node[0]->f.at[net.node[0]->f.n - 1].peer.id;
     for (size_t i = 0; i < 64; i++) {
@@ -38,7 +38,7 @@ static void test_a_dead_finger_is_replaced(void)
 
 static void test_a_joiner_fills_its_fingers(void)
 {
-    net_start(&net, 2, false);
+    chord_start(&net, 2, false);
     net_ring(&net, 63);
     size_t j = net_add(&net, 0x2222, PP_MEMBER);
     net_meet(&net, j, 40);
@@ -51,7 +51,7 @@ static void test_a_joiner_fills_its_fingers(void)
 
 static void test_a_small_ring_needs_none(void)
 {
-    net_start(&net, 8, false);
+    chord_start(&net, 8, false);
     net_ring(&net, 9);
     net_run(&net, 3 * PP_MINUTE);
     for (size_t i = 0; i < 9; i++) {

@@ -1,13 +1,13 @@
 /* Founding, joining, one joiner at a time, a taken id, contacts that do not answer. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
 static void test_a_joiner_has_the_whole_list_before_it_is_active(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 12);
     size_t j = net_add(&net, 0x3000, PP_MEMBER);
     net_meet(&net, j, 0);
@@ -24,7 +24,7 @@ static void test_a_joiner_has_the_whole_list_before_it_is_active(void)
 
 static void test_ipv6_lists_take_two_pages(void)
 {
-    net_start(&net, 32, true);
+    chord_start(&net, 32, true);
     net_ring(&net, 60);
     size_t j = net_add(&net, 0x3003, PP_MEMBER);
     net_meet(&net, j, 0);
@@ -42,7 +42,7 @@ static void test_ipv6_lists_take_two_pages(void)
 
 static void test_one_joiner_at_a_time(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 3);
     struct pp_peer first = net.self[0], second = net.self[0];
     struct pp_writer w;
@@ -64,7 +64,7 @@ static void test_one_joiner_at_a_time(void)
 
 static void test_an_id_in_use_is_refused(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 5);
     size_t twin = net_add(&net, pp_get16(net.self[2].id.b), PP_MEMBER);
     net_meet(&net, twin, 0);
@@ -76,7 +76,7 @@ static void test_an_id_in_use_is_refused(void)
 
 static void test_nobody_there(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     size_t gone = net_add(&net, 0x1000, PP_MEMBER), j = net_add(&net, 0x2000, PP_MEMBER);
     net_kill(&net, gone);
     net_meet(&net, j, gone);

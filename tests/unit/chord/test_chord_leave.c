@@ -1,13 +1,13 @@
 /* Leaving, with and without an answer, and moving house. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
 static void test_a_leaver_is_gone_at_once(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     peerpost_plugin.leave(net.node[7], net.now, net.now + 5 * PP_SECOND);
     net_run(&net, PP_SECOND);
@@ -31,7 +31,7 @@ static bool to_none_but_7(const struct flight *f)
 
 static void test_it_ends_in_time_when_nobody_answers(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     struct pp_id key = net.self[15].id;
     net.lose = to_none_but_7;
@@ -51,7 +51,7 @@ static void test_a_bad_leave_names_nobody(void)
 {
     struct pp_writer w;
     struct pp_peer liar = net.self[0], made_up = net.self[0];
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     liar = made_up = net.self[0];
     liar.id.b[7] = 9; /* a member, but none of our tables */
@@ -70,7 +70,7 @@ static void test_a_bad_leave_names_nobody(void)
 
 static void test_moving_keeps_the_place(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     struct pp_peer moved = net.self[7];
     moved.address[15] = 240;

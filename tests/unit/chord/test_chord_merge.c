@@ -1,13 +1,13 @@
 /* Meeting: clients, rings that find each other, contacts already known. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
 static void test_two_rings_zip(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     size_t first = net.n;
     for (uint16_t i = 0; i < 20; i++) {
@@ -23,7 +23,7 @@ static void test_two_rings_zip(void)
 
 static void test_two_lone_nodes(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     for (uint16_t i = 0; i < 2; i++) {
         net_add(&net, (uint16_t)(i * 3000 + 1), PP_MEMBER);
         peerpost_plugin.meet(net.node[i], net.now, NULL, 0);
@@ -37,7 +37,7 @@ static void test_two_lone_nodes(void)
 
 static void test_a_known_contact_costs_nothing(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     net_run(&net, PP_SECOND);
     memset(net.sent, 0, sizeof net.sent);
@@ -53,7 +53,7 @@ static void test_a_known_contact_costs_nothing(void)
 
 static void test_a_client_stays_outside(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 20);
     size_t c = net_add(&net, 0, PP_CLIENT);
     CU_ASSERT_EQUAL(net_lookup(&net, c, 77, 5), PP_OFFLINE);
@@ -72,7 +72,7 @@ static void test_a_client_stays_outside(void)
 
 static void test_a_client_without_an_answer(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     size_t gone = net_add(&net, 5, PP_MEMBER), c = net_add(&net, 0, PP_CLIENT);
     net_kill(&net, gone);
     net_meet(&net, c, gone);

@@ -1,7 +1,7 @@
 /* Each of Chord's messages: written, read, described; cut anywhere, refused. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct pp_peer peers[40];
 

@@ -1,13 +1,13 @@
 /* Stabilisation: quiet when all is well, and what it does when something is not. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
 static void test_a_quiet_ring_sends_no_lists(void)
 {
-    net_start(&net, 8, false);
+    chord_start(&net, 8, false);
     net_ring(&net, 30);
     net_run(&net, PP_MINUTE);
     memset(net.sent, 0, sizeof net.sent);
@@ -22,7 +22,7 @@ static void test_a_quiet_ring_sends_no_lists(void)
 
 static void test_dead_neighbours_go(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     net_run(&net, PP_MINUTE);
     for (size_t i = 10; i < 13; i++) { /* all but one of a list */
@@ -37,7 +37,7 @@ static void test_dead_neighbours_go(void)
 
 static void test_all_successors_lost(void)
 {
-    net_start(&net, 3, false);
+    chord_start(&net, 3, false);
     net_ring(&net, 30);
     net_run(&net, PP_MINUTE);
     for (size_t i = 10; i < 16; i++) {
@@ -50,7 +50,7 @@ static void test_all_successors_lost(void)
 
 static void test_a_live_member_is_not_dropped_on_hearsay(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     chord_forget(&net.node[11]->m, net.now, &net.self[13].id); /* our successor has lost it */
     net_run(&net, 2 * PP_MINUTE);
@@ -64,7 +64,7 @@ static void test_a_live_member_is_not_dropped_on_hearsay(void)
 static void test_introductions_are_followed_slowly(void)
 {
     struct pp_writer w;
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     memset(net.sent, 0, sizeof net.sent);
     for (uint8_t i = 0; i < 100; i++) {

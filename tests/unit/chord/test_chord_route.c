@@ -1,7 +1,7 @@
 /* The next step, the k closest, covers and rank, against the ring itself. */
 #include <check.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
@@ -21,7 +21,7 @@ static size_t first_after(uint16_t key)
 static void test_closest_within_the_arc(void)
 {
     struct pp_peer out[PP_K_MAX];
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     struct pp_substrate_node *n = net.node[10];
     for (size_t i = 6; i < 14; i++) {
@@ -41,7 +41,7 @@ static void test_closest_within_the_arc(void)
 
 static void test_every_node_answers_every_key_alike(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     for (uint16_t key = 5; key < 60000; key = (uint16_t)(key + 4999)) {
         for (size_t asker = 0; asker < 30; asker += 7) {
@@ -58,7 +58,7 @@ static void test_every_node_answers_every_key_alike(void)
 
 static void test_covers_says_no_only_when_sure(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     struct pp_substrate_node *n = net.node[10];
     struct pp_id key = net.self[7].id;
@@ -74,7 +74,7 @@ static void test_covers_says_no_only_when_sure(void)
 
 static void test_a_missing_member_is_found_by_its_successor(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 30);
     for (size_t i = 0; i < 30; i++) { /* nobody but its successor knows node 12 */
         if (i != 12 && i != 13) {
@@ -92,7 +92,7 @@ static void test_a_missing_member_is_found_by_its_successor(void)
 static void test_rank_orders_like_the_clock(void)
 {
     uint8_t near[PP_RANK_LEN], far[PP_RANK_LEN];
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 5);
     struct pp_id key = net.self[3].id;
     chord_rank(net.node[3], &key, near);

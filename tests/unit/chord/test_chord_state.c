@@ -2,7 +2,7 @@
 #include <check.h>
 #include <common/find.h>
 
-#include "net.h"
+#include "chord_net.h"
 
 static struct net net;
 
@@ -26,7 +26,7 @@ static void hear(const struct pp_peer *from, size_t node, uint8_t flags)
 
 static void test_only_its_own_word_brings_a_peer_in(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5];
     struct pp_peer told = stranger((uint16_t)(pp_get16(n->m.a.self.id.b) + 7), 200);
@@ -44,7 +44,7 @@ static void test_only_its_own_word_brings_a_peer_in(void)
 
 static void test_tables_stay_whole_arcs(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5];
     struct pp_id last = n->s.at[3].peer.id;
@@ -61,7 +61,7 @@ static void test_tables_stay_whole_arcs(void)
 
 static void test_endpoint_and_inactivity(void)
 {
-    net_start(&net, 4, false);
+    chord_start(&net, 4, false);
     net_ring(&net, 12);
     struct pp_substrate_node *n = net.node[5];
     struct pp_peer moved = n->s.at[0].peer;

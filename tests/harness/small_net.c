@@ -1,6 +1,7 @@
-/* A small network for Chord's unit tests; see net.h. */
-#include "net.h"
+/* A small network for the unit tests of substrates; see small_net.h. */
+#include "small_net.h"
 
+#include <sim/world/world.h>
 #include <stdlib.h>
 
 #define LATENCY (20 * PP_MS)
@@ -56,18 +57,17 @@ static void on_log(void *ctx, int level, const char *text)
 
 static const struct pp_substrate_host host = {on_send, on_found, on_state, on_log};
 
-void net_start(struct net *net, unsigned r, bool v6)
+void net_start(struct net *net, const char *const *settings, bool v6)
 {
-    const union pp_value values[] = {{.number = (int64_t)r},
-                                     {.number = 15 * (int64_t)PP_SECOND},
-                                     {.number = 60 * (int64_t)PP_SECOND}};
+    union pp_value *values = pp_world_values(&peerpost_plugin.plugin, settings);
     struct pp_error error;
     memset(net, 0, sizeof *net);
     net->v6 = v6;
     net->now = PP_HOUR;
-    if (peerpost_plugin.open(&net->plugin_net, values, &host, &error) != PP_OK) {
+    if (!values || peerpost_plugin.open(&net->plugin_net, values, &host, &error) != PP_OK) {
         abort();
     }
+    free(values);
 }
 
 void net_end(struct net *net)
@@ -83,13 +83,20 @@ void net_end(struct net *net)
 
 size_t net_add(struct net *net, uint16_t id, enum pp_role role)
 {
+    struct pp_id whole = {{0}};
+    pp_put16(whole.b, id);
+    whole.b[19] = 1;
+    return net_add_at(net, &whole, role);
+}
+
+size_t net_add_at(struct net *net, const struct pp_id *id, enum pp_role role)
+{
     size_t i = net->n++;
     struct pp_peer *self = &net->self[i];
     uint8_t seed[16] = {(uint8_t)i, 1};
     memset(self, 0, sizeof *self);
     if (role == PP_MEMBER) {
-        pp_put16(self->id.b, id);
-        self->id.b[19] = 1;
+        self->id = *id;
     }
     if (net->v6) {
         pp_put32(self->address, 0x20010db8);
@@ -113,11 +120,20 @@ void net_kill(struct net *net, size_t node)
 
 void net_ring(struct net *net, size_t n)
 {
-    size_t first = net->n;
     for (size_t i = 0; i < n; i++) {
         net_add(net, (uint16_t)((i + 1) * (65535 / (n + 1))), PP_MEMBER);
     }
-    peerpost_plugin.arrange(net->node + first, n, net->now);
+    net_arrange(net);
+}
+
+static bool is_active(const struct pp_substrate_node *node)
+{
+    return node && ((const struct pp_member *)node)->a.active;
+}
+
+void net_arrange(struct net *net)
+{
+    peerpost_plugin.arrange(net->node, net->n, net->now);
     net_run(net, PP_MS);
 }
 
@@ -198,7 +214,7 @@ size_t net_check(struct net *net)
     const struct pp_sink quiet = {NULL, NULL};
     size_t n = 0;
     for (size_t i = 0; i < net->n; i++) {
-        if (net->node[i] && net->node[i]->m.a.active) {
+        if (is_active(net->node[i])) {
             active[n++] = net->node[i];
         }
     }
@@ -209,10 +225,91 @@ int net_lookup(struct net *net, size_t node, uint16_t key, unsigned k)
 {
     struct pp_id id = {{0}};
     pp_put16(id.b, key);
+    return net_lookup_id(net, node, &id, k);
+}
+
+int net_lookup_id(struct net *net, size_t node, const struct pp_id *key, unsigned k)
+{
     net->found = 0;
-    int code = peerpost_plugin.lookup(net->node[node], net->now, &id, k, 1, 0, 1);
+    int code = peerpost_plugin.lookup(net->node[node], net->now, key, k, 1, 0, 1);
     for (int i = 0; code == PP_OK && net->found == 0 && i < 300; i++) {
         net_run(net, 100 * PP_MS);
     }
     return code;
+}
+
+size_t net_closest(const struct net *net, const struct pp_id *key, unsigned k, size_t out[PP_K_MAX])
+{
+    uint8_t ranks[PP_K_MAX][PP_RANK_LEN], rank[PP_RANK_LEN];
+    size_t n = 0;
+    for (size_t i = 0; i < net->n; i++) {
+        size_t at = n;
+        if (!is_active(net->node[i])) {
+            continue;
+        }
+        peerpost_plugin.rank(net->node[i], key, rank);
+        for (; at > 0 && memcmp(rank, ranks[at - 1], PP_RANK_LEN) < 0; at--) {
+            if (at < k) {
+                memcpy(ranks[at], ranks[at - 1], PP_RANK_LEN);
+                out[at] = out[at - 1];
+            }
+        }
+        if (at < k) {
+            memcpy(ranks[at], rank, PP_RANK_LEN);
+            out[at] = i;
+            n += n < k;
+        }
+    }
+    return n;
+}
+
+bool net_exact(struct net *net, size_t node, const struct pp_id *key, unsigned k)
+{
+    size_t right[PP_K_MAX], n = net_closest(net, key, k, right);
+    bool good = net_lookup_id(net, node, key, k) == PP_OK && net->found == 1 &&
+                net->result.code == PP_OK && net->result.n_peers == n;
+    for (size_t i = 0; good && i < n; i++) {
+        good = pp_id_equal(&net->peers[i].id, &net->self[right[i]].id);
+    }
+    return good;
+}
+
+struct pp_id net_random_id(uint64_t *state)
+{
+    struct pp_id id;
+    for (size_t i = 0; i < PP_ID_LEN; i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        id.b[i] = (uint8_t)(*state >> 56);
+    }
+    return id;
+}
+
+static bool among(const struct net *net, size_t node, const struct pp_id *key, unsigned k)
+{
+    size_t right[PP_K_MAX], n = net_closest(net, key, k, right);
+    for (size_t i = 0; i < n; i++) {
+        if (right[i] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t net_false_covers(struct net *net, unsigned keys, unsigned k, size_t *sure)
+{
+    uint64_t state = k;
+    size_t wrong = 0;
+    *sure = 0;
+    for (unsigned i = 0; i < keys; i++) {
+        struct pp_id key = net_random_id(&state);
+        for (size_t j = 0; j < net->n; j++) {
+            if (is_active(net->node[j])) {
+                enum pp_covers says = peerpost_plugin.covers(net->node[j], &key, k);
+                bool is = among(net, j, &key, k);
+                *sure += says != PP_COVERS_UNKNOWN;
+                wrong += (says == PP_COVERS_NO && is) || (says == PP_COVERS_YES && !is);
+            }
+        }
+    }
+    return wrong;
 }

@@ -1,14 +1,14 @@
 /*
- * A network of a few Chord nodes whose insides a test may look at: a queue of datagrams, a fixed
- * latency, virtual time. IPv6 when asked, so that lists need more than one page.
+ * A network of a few nodes of the substrate that is linked in, whose insides a test may look at: a
+ * queue of datagrams, a fixed latency, virtual time. IPv6 when asked, so that lists need more than
+ * one page. Knows of a node only that it begins with a struct pp_member.
  */
-#ifndef NET_H
-#define NET_H
+#ifndef SMALL_NET_H
+#define SMALL_NET_H
 
-#include <substrate-chord/chord.h>
-#include <substrate-chord/messages.h>
+#include <common/member.h>
 
-#define NET_NODES 80
+#define NET_NODES 160
 #define NET_FLIGHTS 16384
 
 struct flight {
@@ -41,11 +41,14 @@ struct net {
 
 extern const struct pp_substrate peerpost_plugin;
 
-/* r: length of the lists. */
-void net_start(struct net *net, unsigned r, bool v6);
+/* settings: "option=value", the last NULL, or NULL: the defaults. */
+void net_start(struct net *net, const char *const *settings, bool v6);
 void net_end(struct net *net);
 /* A node whose id begins with these two octets; returns its index. */
 size_t net_add(struct net *net, uint16_t id, enum pp_role role);
+size_t net_add_at(struct net *net, const struct pp_id *id, enum pp_role role);
+/* Tables of all as after long quiet. */
+void net_arrange(struct net *net);
 void net_kill(struct net *net, size_t node);
 /* n members with ids spread over the ring, tables as after long quiet. */
 void net_ring(struct net *net, size_t n);
@@ -58,5 +61,16 @@ void net_inject(struct net *net, const struct pp_peer *from, size_t to, const st
 size_t net_check(struct net *net);
 /* Looks up and waits for the answer, which is in net->result and net->peers. */
 int net_lookup(struct net *net, size_t node, uint16_t key, unsigned k);
+int net_lookup_id(struct net *net, size_t node, const struct pp_id *key, unsigned k);
+/* The k active members closest to the key by `rank`, best first; how many. */
+size_t net_closest(const struct net *net, const struct pp_id *key, unsigned k,
+                   size_t out[PP_K_MAX]);
+/* Asks and compares with them, peer by peer. */
+bool net_exact(struct net *net, size_t node, const struct pp_id *key, unsigned k);
+/* Ids at random, always the same for the same state. */
+struct pp_id net_random_id(uint64_t *state);
+/* Over so many random keys: nodes that say NO though they are among the k closest, and YES though
+ * they are not: must be none. *sure: how many said YES or NO. */
+size_t net_false_covers(struct net *net, unsigned keys, unsigned k, size_t *sure);
 
 #endif
