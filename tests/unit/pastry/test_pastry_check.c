@@ -9,8 +9,8 @@ static char lines[4000];
 static void keep(void *ctx, const char *line)
 {
     (void)ctx;
-    strncat(lines, line, sizeof lines - strlen(lines) - 2);
-    strcat(lines, "\n");
+    size_t len = strlen(lines);
+    snprintf(lines + len, sizeof lines - len, "%s\n", line);
 }
 
 static const struct pp_sink sink = {keep, NULL};

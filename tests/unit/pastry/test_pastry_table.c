@@ -1,4 +1,4 @@
-/* Who stands in a node's list: leaves of both sides, one peer a cell, the nearest in the network. */
+/* Who stands in a node's list: leaves of both sides, one a cell, the nearest in the network. */
 #include <check.h>
 
 #include "pastry_net.h"
