@@ -20,10 +20,11 @@ static size_t check_local(const struct pp_tree *t, const struct pp_sink *sink)
     char id[17];
     struct pp_order order = pp_roster_order(&t->r);
     size_t bad = pp_check_order(&t->r.m.a.self.id, "table", &t->r.table, &order, UINT16_MAX, sink);
-    for (size_t i = t->net->siblings; t->r.m.phase == PP_PHASE_MEMBER && i < t->r.table.n; i++) {
+    for (size_t i = t->net->siblings; t->r.m.phase == PP_PHASE_MEMBER && i < t->r.table.n;) {
         struct pp_cell cell = pp_tree_cell_of(t, &t->r.table.at[i].peer.id);
         size_t from, to;
         pp_tree_cell(t, cell, &from, &to);
+        i = to > i ? to : i + 1;
         if (to - from > t->net->cell) {
             pp_say(sink, "%s: %s %u/%u holds %zu", pp_short_id(&t->r.m.a.self.id, id),
                    t->net->ops->cell_name, cell.row, cell.digit, to - from);
@@ -135,11 +136,28 @@ size_t pp_tree_check(struct pp_substrate_node *const *nodes, size_t n, const str
     return bad;
 }
 
-static void put(struct pp_tree *t, const struct pp_peer *other, pp_ns now)
+static bool put(struct pp_tree *t, const struct pp_peer *other, pp_ns now)
 {
     struct pp_order order = pp_roster_order(&t->r);
     struct pp_entry entry = pp_entry_now(other, now);
-    pp_peerset_insert(&t->r.table, &order, UINT16_MAX, &entry);
+    return pp_peerset_insert(&t->r.table, &order, UINT16_MAX, &entry) >= 0;
+}
+
+static void put_all(const struct pp_census *c, struct pp_tree *t, size_t from, size_t to, pp_ns now)
+{
+    for (size_t i = from; i < to; i++) {
+        put(t, pp_census_peer(c, i), now);
+    }
+}
+
+/* As many as a cell holds. */
+static void put_some(const struct pp_census *c, struct pp_tree *t, size_t from, size_t to,
+                     pp_ns now)
+{
+    for (unsigned i = 0; i < t->net->cell;) {
+        size_t one = from + pp_random_below(&t->r.m.a.random, to - from);
+        i += put(t, pp_census_peer(c, one), now);
+    }
 }
 
 /* All nodes of the cells until the siblings are full, then of each cell some at random. */
@@ -150,14 +168,12 @@ static void arrange_one(const struct pp_census *c, struct pp_tree *t, pp_ns now)
         size_t from, to;
         range(c, t, w.cell, &from, &to);
         if (t->r.table.n < t->net->siblings) {
-            for (size_t i = from; i < to; i++) {
-                put(t, pp_census_peer(c, i), now);
-            }
+            put_all(c, t, from, to, now);
             pp_tree_trim_all(t, now);
+        } else if (to - from <= t->net->cell) {
+            put_all(c, t, from, to, now);
         } else {
-            for (unsigned i = 0; from < to && i < t->net->cell; i++) {
-                put(t, pp_census_peer(c, from + pp_random_below(&t->r.m.a.random, to - from)), now);
-            }
+            put_some(c, t, from, to, now);
         }
     }
 }
