@@ -58,7 +58,8 @@ struct pp_net_times {
 struct pp_net_request {
     const struct pp_peer *peer;
     const char *method;
-    struct pp_bytes identifier; /* raw octets: the net percent-encodes them */
+    struct pp_bytes identifier; /* raw octets: the net percent-encodes them .. */
+    bool is_path;               /* .. unless it is a path as it stands (.well-known/..) */
     const char *const *fields;  /* "Name: value", signed before, for that peer */
     size_t n_fields;
     struct pp_bytes body;         /* copied; or .. */

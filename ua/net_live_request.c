@@ -127,7 +127,11 @@ static bool start_call(struct pp_live_request *r, const struct pp_net_request *q
     size_t n = 0;
     bool ok = q->n_fields < PP_FIELDS_MAX && make_body(r, q, &type) == PP_OK;
     pp_buf_add_str(&target, "/");
-    pp_percent(&target, q->identifier);
+    if (q->is_path) {
+        pp_buf_add(&target, q->identifier.data, q->identifier.len);
+    } else {
+        pp_percent(&target, q->identifier);
+    }
     for (; ok && n < q->n_fields; n++) {
         fields[n] = q->fields[n];
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keys through their life: a passphrase, a roll-over with mail in transit, another computer, a lost
 key, revocation; and what correspondents who know the old key see."""
-import os, re, signal, subprocess, sys
+import json, os, re, signal, subprocess, sys
 
 from labkit import Lab, check, program
 
@@ -22,10 +22,10 @@ class Keys:
         check(done.returncode == 0, f"peerpost-ca {argv}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def send(self, sender, to, subject, expect=0, env=None):
+    def send(self, sender, to, subject, expect=0, env=None, wait=True):
         self.count += 1
         mail = f"From: {sender}\nTo: {to}\nSubject: {subject}\n\nText of {subject}.\n".encode()
-        done = self.lab.agent(sender, "send", "--wait", "-t", input=mail, expect=expect, env=env)
+        done = self.lab.agent(sender, "send", *(["--wait"] if wait else []), "-t", input=mail, expect=expect, env=env)
         return (done.stdout + done.stderr).decode()
 
     def fetch(self, user, env=None):
@@ -123,12 +123,93 @@ def other_computer(keys):
     print("another computer: export, openssl, import, fetch", flush=True)
 
 
+def known_keys(keys):
+    """Bob knew Anna's old key and takes the new one by itself; a lost key is held until it is said
+    to be right, or until the old certificate is revoked."""
+    lab = keys.lab
+    keys.send(BOB, ANNA, "to-the-new-key")
+    keys.fetch(ANNA)
+    keys.mail(ANNA, "to-the-new-key")
+    trusted = {t["address"]: t for t in json.loads(lab.agent(BOB, "trust", "--json").stdout)}
+    check(trusted[ANNA]["state"] == "known", trusted)
+    keys.send(ANNA, BOB, "from-the-new-key")
+    keys.fetch(BOB)
+    check(f"smime-identifier={ANNA}" in keys.mail(BOB, "from-the-new-key"), "the new key's signature is not taken")
+    listed = json.loads(lab.agent(BOB, "list", "--json").stdout)
+    check(listed[-1]["signed_by"] == ANNA, listed)
+    # Carol's key is lost: no proof. Anna and Bob knew the old one.
+    for sender in (ANNA, BOB):
+        keys.send(sender, CAROL, f"hello-from-{sender[:3]}")
+    keys.fetch(CAROL)
+    os.rename(keys.folder(CAROL, "user.key.pem"), keys.folder(CAROL, "gone"))
+    said = lab.agent(CAROL, "enrol", "--lost").stdout.decode()
+    serial = re.search(r"peerpost-ca revoke ([0-9a-f]+)", said).group(1)
+    keys.sign_and_install(CAROL, "--not-before", "-30")
+    lab.agent(BOB, "lookup", CAROL, expect=77)
+    said = keys.send(BOB, CAROL, "held", wait=False)
+    check("another key" in said and "trust accept" in said, said)
+    trusted = {t["address"]: t for t in json.loads(lab.agent(BOB, "trust", "list", "--json").stdout)}
+    check(trusted[CAROL]["state"] == "held" and trusted[CAROL]["shown"] not in ("", trusted[CAROL]["key"]), trusted)
+    keys.fetch(CAROL)
+    check(not any(b"Subject: held" in m for m in lab.mails(CAROL)), "held mail went out")
+    lab.agent(BOB, "trust", "accept", CAROL)
+    lab.agent(BOB, "queue", "run")
+    keys.fetch(CAROL)
+    keys.mail(CAROL, "held")
+    # Anna did not accept; the authority revokes, the nodes serve the list, and she takes it by itself.
+    keys.ca("revoke", serial)
+    refresh(keys)
+    keys.send(ANNA, CAROL, "after-revocation")
+    keys.fetch(CAROL)
+    keys.mail(CAROL, "after-revocation")
+    print("known keys: roll-over taken, lost key held, accepted, revoked", flush=True)
+
+
+def refresh(keys):
+    """The nodes read the authority's list again; Anna has no file of her own, and asks them."""
+    for node in keys.lab.status():
+        os.kill(node["pid"], signal.SIGHUP)
+    for user in (ANNA,):
+        config = keys.folder(user, "config.yaml")
+        text = re.sub(r"(?m)^  crl: .*\n", "", open(config).read())
+        with open(config, "w") as f:
+            f.write(text + ("" if "refresh" in text else "crl:\n  refresh: 0s\n"))
+
+
+def revoked(keys):
+    """A revoked sender's mail says so; to a revoked recipient nothing goes."""
+    lab = keys.lab
+    keys.send(BOB, ANNA, "before-revocation")
+    keys.ca("revoke", BOB)
+    refresh(keys)
+    keys.fetch(ANNA)
+    mail = keys.mail(ANNA, "before-revocation")
+    check("smime=fail" in mail and "revoked" in mail, mail)
+    listed = json.loads(lab.agent(ANNA, "list", "--json").stdout)
+    check(listed[-1]["signed_by"] == "", listed)
+    done = lab.agent(ANNA, "lookup", BOB, expect=77)
+    check(b"revoked" in done.stderr, done.stderr)
+    said = keys.send(ANNA, BOB, "to-the-revoked", wait=False)
+    check("revoked" in said, said)
+    print("revoked: sender and recipient, by the list that nodes serve", flush=True)
+
+
+def tags(keys):
+    keys.send(ANNA, "carol+lists@keys.example", "tagged")
+    keys.fetch(CAROL)
+    keys.mail(CAROL, "tagged")
+    print("tags: mail to carol+lists arrives in carol's inbox", flush=True)
+
+
 def main():
     with Lab(nodes=6, users=[ANNA, BOB, CAROL]) as lab:
         keys = Keys(lab)
         passphrase(keys)
         rollover(keys)
         other_computer(keys)
+        known_keys(keys)
+        tags(keys)
+        revoked(keys)
 
 
 main()

@@ -7,10 +7,9 @@ static const struct text {
     const char *command, *text;
 } texts[] = {
     {"enrol",
-     "peerpost enrol [--alias ADDRESS]... | --renew | --rollover | --lost | --certificate FILE\n"
+     "peerpost enrol [--renew | --rollover | --lost | --certificate FILE]\n"
      "  Makes your key and a request for a certificate (beside the key, NAME.csr.pem). Give the\n"
      "  request to your authority; --certificate then takes what it answers.\n"
-     "  --alias A      another address of yours for the same certificate; up to 7\n"
      "  --renew        asks for a new certificate for the same key, before the old one ends\n"
      "  --rollover     a new key that the old one vouches for: your correspondents take it by\n"
      "                 themselves; the old key goes on reading old mail\n"
@@ -20,6 +19,16 @@ static const struct text {
      "  peerpost enrol\n"
      "  peerpost enrol --certificate bob.cert.pem && peerpost publish\n"
      "  peerpost enrol --rollover\n"},
+    {"trust",
+     "peerpost trust [list] [--json] | accept ADDRESS | forget ADDRESS\n"
+     "  Which key each of your correspondents is known by. A new key is taken by itself when the\n"
+     "  old one expired, was revoked, or vouches for it; else your mail to them is held until you\n"
+     "  have asked them and say accept.\n"
+     "  accept A     the key that A shows now is right\n"
+     "  forget A     take the next one that A shows\n"
+     "Examples\n"
+     "  peerpost trust\n"
+     "  peerpost trust accept bob@uni.example && peerpost queue run\n"},
     {"passphrase",
      "peerpost passphrase [--new-file FILE] | --remove\n"
      "  Puts your keys under a passphrase, or another one, all of them at once.\n"
@@ -82,6 +91,7 @@ static const struct text {
      "  peerpost fetch --headers-only && peerpost list\n"},
     {"list", "peerpost list [--junk] [--json]\n"
              "  Your mail: what is in the Maildir, and what only its header is known of.\n"
+             "  N new, W its body waits on the nodes, S signed by its sender, ! a bad signature.\n"
              "  --junk  what the filters put into the Junk folder instead\n"
              "Examples\n"
              "  peerpost list\n"},
@@ -161,6 +171,7 @@ static const char whole[] =
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
     "  peerpost serve               mail in the background, for mail readers\n"
+    "  peerpost trust               which key each correspondent is known by\n"
     "  peerpost passphrase          put your keys under a passphrase\n"
     "  peerpost export, import      your keys in one file, for another computer\n"
     "  peerpost sign METHOD URL     sign a request for curl\n"

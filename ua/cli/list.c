@@ -12,7 +12,14 @@ static void print_line(size_t number, const struct letter *l)
     time_t t = (time_t)l->date;
     struct tm tm;
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&t, &tm));
-    printf("%4zu %c %s  ", number, l->waiting ? 'W' : l->seen ? ' ' : 'N', date);
+    printf("%4zu %c%c %s  ", number,
+           l->waiting ? 'W'
+           : l->seen  ? ' '
+                      : 'N',
+           !l->signed_by   ? '!'
+           : *l->signed_by ? 'S'
+                           : ' ',
+           date);
     cli_print_safe(l->from);
     printf("  ");
     cli_print_safe(l->subject);
@@ -27,6 +34,8 @@ static void print_json(size_t number, const struct letter *l)
     cli_print_json(l->from);
     printf(",\"subject\":");
     cli_print_json(l->subject);
+    printf(",\"signed_by\":");
+    cli_print_json(l->signed_by ? l->signed_by : "");
     printf(",\"file\":");
     cli_print_json(l->path);
     printf("}");

@@ -30,6 +30,7 @@ static const struct command {
     {"quarantine", cli_quarantine},
     {"train", cli_train},
     {"serve", cli_serve},
+    {"trust", cli_trust},
     {"passphrase", cli_passphrase},
     {"export", cli_export},
     {"import", cli_import},

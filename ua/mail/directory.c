@@ -5,6 +5,7 @@
 #include <mail/directory.h>
 
 #include <base/hash.h>
+#include <mail/pins.h>
 #include <mail/record.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ struct pp_find {
     struct pp_buf address, identifier;
     struct pp_certificate *best;
     int invalid; /* why the ones that we saw are no good */
-    bool cached, hurried;
+    bool cached, hurried, untagged;
+    bool fresh;
     pp_found_fn *found;
     void *ctx;
 };
@@ -92,46 +94,29 @@ static int parse_any(struct pp_certificate **c, struct pp_bytes octets)
 
 /* --- the pin ------------------------------------------------------------------------------- */
 
-static void pin(struct pp_find *f)
-{
-    struct pp_buf key = {0};
-    note_key(&key, "p:", pp_buf_bytes(&f->address));
-    pp_mail_note(f->mail, pp_buf_bytes(&key), pp_buf_bytes(&f->best->der));
-    pp_buf_free(&key);
-}
+static bool is_good(struct pp_find *f, struct pp_certificate *c, int *why);
 
-static bool pin_is_void(struct pp_mail *mail, const struct pp_certificate *old)
-{
-    return old->not_after < pp_mail_now(mail).wall ||
-           pp_authority_revoked(pp_mail_is(mail)->authority, old);
-}
-
+/* Where the answers show only an earlier certificate than the known one, that is used. */
 static int check_pin(struct pp_find *f, char *text, size_t cap)
 {
-    struct pp_buf key = {0}, der = {0};
-    struct pp_certificate *old = NULL;
-    int rc = PP_OK;
-    note_key(&key, "p:", pp_buf_bytes(&f->address));
-    if (pp_mail_recall(f->mail, pp_buf_bytes(&key), &der) == PP_OK &&
-        pp_certificate_parse(&old, pp_buf_bytes(&der)) == PP_OK &&
-        memcmp(old->spki_hash, f->best->spki_hash, 32) != 0 && !pin_is_void(f->mail, old)) {
-        char was[33], is[33];
-        pp_hex(was, old->spki_hash, 16);
-        pp_hex(is, f->best->spki_hash, 16);
-        snprintf(text, cap,
-                 "%s shows another key (%s) than before (%s): ask its owner, then run "
-                 "peerpost lookup --accept %s",
-                 (const char *)f->address.data, is, was, (const char *)f->address.data);
-        rc = PP_DENIED;
+    struct pp_certificate *known = NULL;
+    int why;
+    int rc =
+        pp_pin_check(f->mail, pp_buf_bytes(&f->address), f->best, pp_bytes(NULL, 0), text, cap);
+    if (rc != PP_EXISTS) {
+        return rc;
     }
-    if (rc == PP_OK &&
-        (!old || !pp_bytes_equal(pp_buf_bytes(&old->der), pp_buf_bytes(&f->best->der)))) {
-        pin(f);
+    if (pp_pin_get(f->mail, pp_buf_bytes(&f->address), &known) == PP_OK &&
+        is_good(f, known, &why)) {
+        pp_certificate_free(f->best);
+        f->best = known;
+        return PP_OK;
     }
-    pp_certificate_free(old);
-    pp_buf_free(&key);
-    pp_buf_free(&der);
-    return rc;
+    pp_certificate_free(known);
+    snprintf(text, cap,
+             "only an old certificate of %s is found: its owner must publish the new one",
+             (const char *)f->address.data);
+    return PP_AGAIN;
 }
 
 /* --- the cache: "c:<address>" = seconds (8), DER ------------------------------------------- */
@@ -176,19 +161,28 @@ static void cache_get(struct pp_find *f, uint64_t age_max)
     pp_buf_free(&value);
 }
 
-int pp_directory_accept(struct pp_mail *mail, struct pp_bytes address)
+int pp_directory_seen(struct pp_mail *mail, struct pp_bytes address, struct pp_certificate **c)
 {
-    struct pp_buf key = {0}, value = {0}, pinned = {0};
+    struct pp_buf key = {0}, value = {0};
     note_key(&key, "c:", address);
-    note_key(&pinned, "p:", address);
     int rc = pp_mail_recall(mail, pp_buf_bytes(&key), &value);
-    rc = rc == PP_OK && value.len <= 8 ? PP_NOT_FOUND : rc;
     if (rc == PP_OK) {
-        pp_mail_note(mail, pp_buf_bytes(&pinned), pp_bytes(value.data + 8, value.len - 8));
+        rc = value.len > 8 ? pp_certificate_parse(c, pp_bytes(value.data + 8, value.len - 8))
+                           : PP_NOT_FOUND;
     }
     pp_buf_free(&key);
     pp_buf_free(&value);
-    pp_buf_free(&pinned);
+    return rc;
+}
+
+int pp_directory_accept(struct pp_mail *mail, struct pp_bytes address)
+{
+    struct pp_certificate *c = NULL;
+    int rc = pp_directory_seen(mail, address, &c);
+    if (rc == PP_OK) {
+        pp_pin_set(mail, address, c);
+    }
+    pp_certificate_free(c);
     return rc;
 }
 
@@ -247,6 +241,30 @@ static void progress(struct pp_spread *s)
     }
 }
 
+static void ask(struct pp_find *f);
+
+/* anna+tag@x, whom nobody knows, becomes anna@x. */
+static bool untag(struct pp_find *f)
+{
+    const char *tags = pp_mail_is(f->mail)->tag;
+    uint8_t *local = f->address.data, *at = memchr(local, '@', f->address.len);
+    uint8_t *cut = NULL;
+    if (f->untagged || !tags || !*tags || !at || *local == '"') {
+        return false;
+    }
+    for (uint8_t *p = local + 1; p < at && !cut; p++) {
+        cut = strchr(tags, *p) ? p : NULL;
+    }
+    if (!cut) {
+        return false;
+    }
+    size_t rest = f->address.len - (size_t)(at - local);
+    memmove(cut, at, rest + 1);
+    f->address.len = (size_t)(cut - local) + rest;
+    f->untagged = true;
+    return true;
+}
+
 static void unknown(struct pp_find *f)
 {
     const struct pp_spread *s = &f->spread;
@@ -258,6 +276,9 @@ static void unknown(struct pp_find *f)
         snprintf(text, sizeof text, "the certificate of %s is %s: its owner must renew it",
                  (const char *)f->address.data, pp_error_text(f->invalid));
         answer(f, f->invalid, text);
+    } else if (s->missing >= pp_min_copies(s->found) && untag(f)) {
+        pp_spread_finish(&f->spread);
+        ask(f);
     } else if (s->missing >= pp_min_copies(s->found)) {
         snprintf(text, sizeof text, "%s is unknown: none of the %u nodes asked has a certificate",
                  (const char *)f->address.data, s->missing);
@@ -296,6 +317,31 @@ static void on_wake(struct pp_act *act)
     answer(f, rc, text);
 }
 
+/* From the cache, or of the nodes. */
+static void ask(struct pp_find *f)
+{
+    struct pp_mail *mail = f->mail;
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    f->identifier.len = 0;
+    pp_buf_add(&f->identifier, f->address.data, f->address.len);
+    pp_buf_add_str(&f->identifier, "-certificate");
+    if (!f->fresh) {
+        cache_get(f, CACHE_SECONDS);
+    }
+    if (f->best) {
+        f->cached = true;
+        net->ops->wake(net->impl, &f->act, pp_mail_now(mail).mono);
+        return;
+    }
+    struct pp_id key = place(pp_buf_bytes(&f->identifier));
+    pp_spread_init(&f->spread, mail, &kind, f, &key);
+    f->spread.answer_max = 3 * PP_CERTIFICATE_MAX;
+    if (pp_bytes_equal(pp_buf_bytes(&f->address), pp_mail_is(mail)->address)) {
+        f->spread.paths = pp_mail_is(mail)->paths;
+    }
+    pp_spread_start(&f->spread);
+}
+
 struct pp_find *pp_directory_find(struct pp_mail *mail, struct pp_bytes address, bool fresh,
                                   pp_found_fn *found, void *ctx)
 {
@@ -303,25 +349,14 @@ struct pp_find *pp_directory_find(struct pp_mail *mail, struct pp_bytes address,
     if (!f) {
         return NULL;
     }
-    *f = (struct pp_find){.act = {.wake = on_wake}, .mail = mail, .found = found, .ctx = ctx};
+    *f = (struct pp_find){
+        .act = {.wake = on_wake}, .mail = mail, .fresh = fresh, .found = found, .ctx = ctx};
     pp_buf_add(&f->address, address.data, address.len);
-    pp_buf_add(&f->identifier, address.data, address.len);
-    pp_buf_add_str(&f->identifier, "-certificate");
-    if (!fresh) {
-        cache_get(f, CACHE_SECONDS);
-    }
-    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
-    if (f->best) {
-        f->cached = true;
-        net->ops->wake(net->impl, &f->act, pp_mail_now(mail).mono);
-        return f;
-    }
-    struct pp_id key = place(pp_buf_bytes(&f->identifier));
-    pp_spread_init(&f->spread, mail, &kind, f, &key);
-    f->spread.answer_max = 3 * PP_CERTIFICATE_MAX;
-    if (pp_bytes_equal(address, pp_mail_is(mail)->address)) {
-        f->spread.paths = pp_mail_is(mail)->paths;
-    }
-    pp_spread_start(&f->spread);
+    ask(f);
     return f;
+}
+
+struct pp_bytes pp_find_address(const struct pp_find *find)
+{
+    return pp_buf_bytes(&find->address);
 }

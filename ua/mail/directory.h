@@ -21,6 +21,12 @@ struct pp_find *pp_directory_find(struct pp_mail *mail, struct pp_bytes address,
                                   pp_found_fn *found, void *ctx);
 void pp_find_cancel(struct pp_find *find); /* accepts NULL */
 
+/* Inside `found`: whose certificate it is, which is not the address asked for when only the one
+ * without its tag is known (anna+lists@x, anna@x). Its inbox is the one to write to. */
+struct pp_bytes pp_find_address(const struct pp_find *find);
+/* The certificate of an address as it was last seen, known key or not; owned by the caller.
+ * ! PP_NOT_FOUND */
+int pp_directory_seen(struct pp_mail *mail, struct pp_bytes address, struct pp_certificate **c);
 /* Takes the key of the certificate last seen as the new pin (the user said so). ! PP_NOT_FOUND */
 int pp_directory_accept(struct pp_mail *mail, struct pp_bytes address);
 

@@ -7,7 +7,8 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#define JOB_VERSION 1
+#define JOB_VERSION 2
+#define JOB_VERSION_FIRST 1 /* had no inboxes */
 
 struct pp_job_group *pp_job_add_group(struct pp_job *job)
 {
@@ -41,6 +42,7 @@ void pp_job_finish(struct pp_job *job)
     }
     for (size_t i = 0; i < job->n_recipients; i++) {
         pp_buf_free(&job->recipients[i].address);
+        pp_buf_free(&job->recipients[i].inbox);
         pp_buf_free(&job->recipients[i].have);
         OPENSSL_cleanse(job->recipients[i].seed, sizeof job->recipients[i].seed);
     }
@@ -73,6 +75,7 @@ static void write_recipient(struct pp_buf *out, const struct pp_job_recipient *r
     pp_record_u32(out, r->wanted);
     pp_record_bytes(out, pp_buf_bytes(&r->have));
     pp_record_bytes(out, pp_str(r->why));
+    pp_record_bytes(out, pp_buf_bytes(&r->inbox));
 }
 
 int pp_job_write(struct pp_buf *out, const struct pp_job *job)
@@ -120,7 +123,7 @@ static void read_group(struct pp_reader *r, struct pp_job_group *g)
     read_text(r, g->why, sizeof g->why);
 }
 
-static void read_recipient(struct pp_reader *r, struct pp_job_recipient *to)
+static void read_recipient(struct pp_reader *r, uint8_t version, struct pp_job_recipient *to)
 {
     pp_reads_buf(r, &to->address);
     uint8_t flags = pp_read8(r), state = pp_read8(r);
@@ -133,13 +136,17 @@ static void read_recipient(struct pp_reader *r, struct pp_job_recipient *to)
     to->wanted = pp_read32(r);
     pp_reads_buf(r, &to->have);
     read_text(r, to->why, sizeof to->why);
+    if (version > JOB_VERSION_FIRST) {
+        pp_reads_buf(r, &to->inbox);
+    }
 }
 
 int pp_job_read(struct pp_job *job, struct pp_bytes in)
 {
     struct pp_reader r = pp_reader(in);
     *job = (struct pp_job){0};
-    r.failed |= pp_read8(&r) != JOB_VERSION;
+    uint8_t version = pp_read8(&r);
+    r.failed |= version < JOB_VERSION_FIRST || version > JOB_VERSION;
     job->finished = pp_read8(&r);
     job->created = (int64_t)pp_read64(&r);
     job->next_try = (int64_t)pp_read64(&r);
@@ -155,7 +162,7 @@ int pp_job_read(struct pp_job *job, struct pp_bytes in)
     for (uint32_t n = pp_read32(&r); n && !r.failed; n--) {
         struct pp_job_recipient *to = pp_job_add_recipient(job);
         if (to) {
-            read_recipient(&r, to);
+            read_recipient(&r, version, to);
             r.failed |= to->state == PP_R_GROUPED && to->group >= job->n_groups;
         }
         r.failed |= !to;

@@ -18,6 +18,7 @@ enum pp_recipient_state {
 
 struct pp_job_recipient {
     struct pp_buf address;
+    struct pp_buf inbox; /* whose inbox: the address without its tag; empty: the address */
     bool bcc;
     enum pp_recipient_state state;
     uint32_t group;

@@ -27,7 +27,8 @@ struct pp_mail {
 
 void pp_mail_options_default(struct pp_mail_options *o)
 {
-    *o = (struct pp_mail_options){.k = 5,
+    *o = (struct pp_mail_options){.tag = "+",
+                                  .k = 5,
                                   .max_age = 5 * PP_DAY,
                                   .life = (uint64_t)30 * 86400,
                                   .paths = 3,

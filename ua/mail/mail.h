@@ -20,7 +20,8 @@ struct pp_mail_options {
     size_t n_keys;
     struct pp_bytes rollover;       /* proof that the current key follows another; or empty */
     struct pp_authority *authority; /* borrowed */
-    unsigned k;                     /* network.k */
+    const char *tag; /* what begins a tag in an address ("+"); NULL, "": there are none */
+    unsigned k;      /* network.k */
     /* maxOps: how many peers shall do the operation; 0: the default (k, k, 1, k). */
     unsigned ops_store, ops_append, ops_fetch, ops_read_inbox;
     unsigned ops_connections; /* maxConnections: peers contacted for one operation; 0: 2k */

@@ -7,6 +7,7 @@
 
 #include <base/address.h>
 #include <mail/message.h>
+#include <mail/pins.h>
 #include <stdio.h>
 
 #define PIECE 65536
@@ -111,7 +112,7 @@ static bool same_text(struct pp_bytes header, const char *name, const struct pp_
 
 /* NULL when the signatures hold and fit; else the reason, for people. */
 static const char *doubt(struct pp_letter *letter, const struct pp_opened *opened,
-                         struct pp_bytes header, struct pp_bytes from)
+                         struct pp_bytes header, struct pp_bytes from, char *text, size_t cap)
 {
     const struct pp_mail_options *o = pp_mail_is(letter->read->mail);
     const struct pp_notification *n = &letter->n;
@@ -134,10 +135,14 @@ static const char *doubt(struct pp_letter *letter, const struct pp_opened *opene
     }
     int rc =
         pp_authority_check(o->authority, opened->signer, PP_CERT_ADDRESS, n->created * PP_SECOND);
-    return rc == PP_OK ? NULL
-           : rc == PP_REVOKED
-               ? "the signer's certificate is revoked"
-               : "the signer's certificate is not from this network's authority or not valid";
+    if (rc != PP_OK) {
+        return rc == PP_REVOKED
+                   ? "the signer's certificate is revoked"
+                   : "the signer's certificate is not from this network's authority or not valid";
+    }
+    rc = pp_pin_check(letter->read->mail, from, opened->signer, pp_buf_bytes(&n->rollover), text,
+                      cap);
+    return rc == PP_DENIED ? text : NULL; /* an earlier key of hers is hers */
 }
 
 static void judge_signature(struct pp_letter *letter, const struct pp_opened *opened,
@@ -145,7 +150,8 @@ static void judge_signature(struct pp_letter *letter, const struct pp_opened *op
 {
     struct pp_buf from = {0};
     from_of(&from, header);
-    const char *why = doubt(letter, opened, header, pp_buf_bytes(&from));
+    char text[300];
+    const char *why = doubt(letter, opened, header, pp_buf_bytes(&from), text, sizeof text);
     letter->vouched = !why;
     const char *who = from.len ? (const char *)from.data : "unknown";
     if (!why) {

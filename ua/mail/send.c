@@ -291,6 +291,11 @@ static void found(void *ctx, int code, struct pp_certificate *certificate, const
     struct pp_send_recipient *run = ctx;
     struct pp_send *send = run->send;
     struct pp_job_recipient *r = &send->job.recipients[run->index];
+    struct pp_bytes inbox = pp_find_address(run->find);
+    r->inbox.len = 0;
+    if (code == PP_OK && !pp_bytes_equal(inbox, pp_buf_bytes(&r->address))) {
+        pp_buf_add(&r->inbox, inbox.data, inbox.len);
+    }
     run->find = NULL;
     send->active--;
     if (code == PP_OK) {

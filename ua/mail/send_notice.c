@@ -16,12 +16,18 @@ static void copy_ids(struct pp_id *out, size_t *n, const struct pp_buf *ids)
     }
 }
 
+/* Whose inbox it is. */
+static struct pp_bytes inbox_of(const struct pp_job_recipient *r)
+{
+    return pp_buf_bytes(r->inbox.len ? &r->inbox : &r->address);
+}
+
 static void fill(struct pp_notification *n, struct pp_send_recipient *run)
 {
     struct pp_send *send = run->send;
     const struct pp_job_recipient *r = &send->job.recipients[run->index];
     const struct pp_job_group *g = &send->job.groups[r->group];
-    pp_buf_add(&n->recipient, r->address.data, r->address.len);
+    pp_buf_add(&n->recipient, inbox_of(r).data, inbox_of(r).len);
     memcpy(n->recipient_keyid, run->certificate->keyid, sizeof n->recipient_keyid);
     pp_buf_add_str(&n->object_id, g->id);
     n->object_size = g->size;
@@ -38,6 +44,8 @@ static void fill(struct pp_notification *n, struct pp_send_recipient *run)
     pp_buf_add(&n->cc, send->cc.data, send->cc.len);
     pp_buf_add(&n->subject, send->subject.data, send->subject.len);
     pp_buf_add(&n->date, send->date.data, send->date.len);
+    struct pp_bytes rollover = pp_mail_is(send->mail)->rollover;
+    pp_buf_add(&n->rollover, rollover.data, rollover.len);
     n->life = pp_mail_is(send->mail)->life;
     n->created = (uint64_t)send->job.created;
 }
@@ -60,7 +68,7 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
     struct pp_send_recipient *run = s->ctx;
     const struct pp_job_recipient *r = &run->send->job.recipients[run->index];
     ask->request.method = "PUT";
-    ask->request.identifier = pp_buf_bytes(&r->address);
+    ask->request.identifier = inbox_of(r);
     ask->request.body = pp_buf_bytes(&run->sealed);
     pp_ask_field(ask, "Peerpost-Life", "%llu", (unsigned long long)pp_mail_is(s->mail)->life);
     if (t->retried && pp_mail_may_sign(s->mail)) {
@@ -193,7 +201,7 @@ void pp_send_start_notice(struct pp_send_recipient *run)
         run->ended = true;
         return;
     }
-    struct pp_id key = pp_inbox_place(pp_buf_bytes(&r->address));
+    struct pp_id key = pp_inbox_place(inbox_of(r));
     pp_spread_init(&run->spread, send->mail, &kind, run, &key);
     run->spread.ops = pp_mail_is(send->mail)->ops_append;
     run->spread.hedge = 3 * PP_SECOND;

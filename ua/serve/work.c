@@ -139,6 +139,7 @@ static void start_fetch(struct work *w)
             append(&w->served, f);
         }
     }
+    session_refresh(w->session, 0);
     w->read = pp_read_start(session_mail(w->session), &o, &events, w);
     if (!w->read) {
         const struct pp_read_result r = {.code = PP_NOMEM, .why = "out of memory"};

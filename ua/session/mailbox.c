@@ -59,6 +59,21 @@ static int64_t parse_date(struct pp_bytes value)
     return seconds;
 }
 
+/* What we wrote at delivery: "peerpost.invalid; smime=pass body.smime-identifier=<address>". */
+static void read_signature(struct letter *l, struct pp_bytes header)
+{
+    struct pp_header_field field;
+    struct pp_buf text = {0};
+    const char *who = NULL;
+    if (pp_header_find(header, "Authentication-Results", &field)) {
+        pp_header_text(&text, field.value, 512);
+        who = text.len ? strstr((const char *)text.data, "smime-identifier=") : NULL;
+    }
+    bool bad = text.len && strstr((const char *)text.data, "smime=fail");
+    l->signed_by = bad ? NULL : strdup(who ? who + 17 : "");
+    pp_buf_free(&text);
+}
+
 static void fill(struct letter *l, struct pp_bytes header, int64_t otherwise)
 {
     struct pp_header_field field;
@@ -67,6 +82,7 @@ static void fill(struct letter *l, struct pp_bytes header, int64_t otherwise)
     l->subject = decode(pp_header_find(header, "Subject", &field) ? field.value : none);
     l->date = pp_header_find(header, "Date", &field) ? parse_date(field.value) : 0;
     l->date = l->date ? l->date : otherwise;
+    read_signature(l, header);
 }
 
 static void read_file(struct mailbox *box, const char *folder, const char *sub, const char *name)
@@ -133,6 +149,7 @@ static int read_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
     struct letter *l = add(o->box);
     if (l) {
         l->waiting = true;
+        l->signed_by = strdup("");
         l->from = decode(pp_buf_bytes(&n.from));
         l->subject = decode(pp_buf_bytes(&n.subject));
         l->date = parse_date(pp_buf_bytes(&n.date));
@@ -198,6 +215,7 @@ void mailbox_finish(struct mailbox *box)
     for (size_t i = 0; i < box->n; i++) {
         free(box->letters[i].from);
         free(box->letters[i].subject);
+        free(box->letters[i].signed_by);
     }
     free(box->letters);
     *box = (struct mailbox){0};

@@ -12,6 +12,7 @@ struct letter {
     char *from, *subject;
     int64_t date; /* seconds */
     bool seen, waiting;
+    char *signed_by; /* the address that signed it; "": nobody; NULL: a signature that is no good */
 };
 
 struct mailbox {

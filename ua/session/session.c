@@ -7,11 +7,13 @@
 #include <session/filters.h>
 
 #include <base/address.h>
+#include <base/file.h>
 #include <box/files.h>
 #include <box/maildir.h>
 #include <config/loader.h>
 #include <limits.h>
 #include <mail/read.h>
+#include <mail/revocations.h>
 #include <mail/send.h>
 #include <net_live.h>
 #include <openssl/evp.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #define CONTACTS_MAX 256
+#define LIST_PATIENCE (2 * PP_SECOND)
 
 struct session {
     struct identity who;
@@ -32,6 +35,9 @@ struct session {
     struct pp_net_impl *net;
     struct pp_mail *mail;
     struct filters filters;
+    struct pp_config *config;
+    struct pp_revocations *list; /* being asked for */
+    bool listed;
 };
 
 /* A name in the state folder; kept for the process's life. */
@@ -83,10 +89,14 @@ static void check_certificate(const struct identity *who)
     pp_ns now = (pp_ns)time(NULL) * PP_SECOND;
     int rc = pp_authority_check(who->authority, who->certificate, PP_CERT_ADDRESS, now);
     if (rc != PP_OK && now > who->certificate->not_before) {
-        fprintf(stderr, "peerpost: your certificate is %s: ask your authority for a new one\n",
+        fprintf(stderr,
+                "peerpost: your certificate is %s: ask your authority for a new one "
+                "(peerpost enrol --renew)\n",
                 pp_error_text(rc));
     } else if (who->certificate->not_after < now + 30 * PP_DAY) {
-        fprintf(stderr, "peerpost: your certificate ends in %llu days: renew it in time\n",
+        fprintf(stderr,
+                "peerpost: your certificate ends in %llu days: renew it in time "
+                "(peerpost enrol --renew)\n",
                 (unsigned long long)((who->certificate->not_after - now) / PP_DAY));
     }
 }
@@ -224,6 +234,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     o.keys = s->who.keys;
     o.n_keys = s->who.n_keys;
     o.rollover = pp_buf_bytes(&s->who.rollover);
+    o.tag = pp_config_text(config, "address.tag");
     o.authority = s->who.authority;
     o.k = (unsigned)pp_config_number(config, "network.k");
     o.ops_store = (unsigned)pp_config_number(config, "ops.store");
@@ -257,6 +268,7 @@ int session_open_on(struct session **out, struct pp_config *config, struct pp_lo
     sigaction(SIGPIPE, &ignore, NULL); /* a node that hangs up: an error of its request, no more */
     int rc = s ? identity_open(&s->who, config, error) : pp_fail(error, PP_NOMEM, "out of memory");
     if (rc == PP_OK) {
+        s->config = config;
         check_certificate(&s->who);
         s->own_loop = !loop;
         s->loop = loop ? loop : pp_loop_create();
@@ -273,10 +285,43 @@ int session_open_on(struct session **out, struct pp_config *config, struct pp_lo
     return PP_OK;
 }
 
+/* --- the revocation list ------------------------------------------------------------------- */
+
+/* Kept beside the journal, so that the next run begins with it. */
+static void on_list(void *ctx, bool taken)
+{
+    struct session *s = ctx;
+    char path[PATH_MAX];
+    struct pp_error error = {0};
+    s->list = NULL;
+    s->listed = true;
+    if (taken && pp_file_write(in_state(s->config, path, "crl"), pp_authority_crl(s->who.authority),
+                               0644, &error) != PP_OK) {
+        fprintf(stderr, "peerpost: the new revocation list is not kept: %s\n", error.text);
+    }
+}
+
+void session_refresh(struct session *s, pp_ns patience)
+{
+    pp_ns every = (pp_ns)pp_config_number(s->config, "crl.refresh");
+    if (s->list || pp_authority_is_open(s->who.authority) || !pp_revocations_due(s->mail, every)) {
+        return;
+    }
+    s->listed = false;
+    s->list = pp_revocations_start(s->mail, on_list, s);
+    if (s->list && patience) {
+        session_run(s, &s->listed, patience); /* later is early enough for the rest */
+    }
+}
+
 int session_open(struct session **out, struct pp_config *config, pp_ns patience,
                  void (*waiting)(void), struct pp_error *error)
 {
-    return session_open_on(out, config, NULL, patience, waiting, error);
+    int rc = session_open_on(out, config, NULL, patience, waiting, error);
+    if (rc == PP_OK) {
+        session_refresh(*out, LIST_PATIENCE);
+    }
+    return rc;
 }
 
 void session_close(struct session *s)
@@ -284,6 +329,7 @@ void session_close(struct session *s)
     if (!s) {
         return;
     }
+    pp_revocations_cancel(s->list);
     pp_mail_destroy(s->mail);
     filters_close(&s->filters);
     if (s->net) {

@@ -26,6 +26,9 @@ struct pp_mail *session_mail(struct session *session);
 bool session_run(struct session *session, const bool *flag, pp_ns time);
 /* Why the network cannot be reached, when there is a better sentence than that; NULL. */
 const char *session_trouble(struct session *session);
+/* Asks nodes for a newer revocation list when that is due, and runs for at most so long (0: not at
+ * all); the answer counts when it comes. session_open does it. */
+void session_refresh(struct session *session, pp_ns patience);
 /* Folders from the configuration; owned by it. */
 const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);

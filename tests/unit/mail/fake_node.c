@@ -123,6 +123,18 @@ static int count_member(void *ctx, struct pp_bytes der)
 
 /* --- the primitives ------------------------------------------------------------------------ */
 
+/* A later certificate takes the place of an earlier. */
+static bool supersedes(const struct fake_object *o, struct pp_bytes fresh)
+{
+    struct pp_certificate *was = NULL, *is = NULL;
+    bool later = pp_certificate_parse(&was, pp_buf_bytes(&o->body)) == PP_OK &&
+                 pp_certificate_parse(&is, fresh) == PP_OK && was->kind == PP_CERT_ADDRESS &&
+                 is->not_before > was->not_before;
+    pp_certificate_free(was);
+    pp_certificate_free(is);
+    return later;
+}
+
 static void put_object(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a)
 {
     struct fake_object *o = fake_object(node, ask->identifier);
@@ -143,6 +155,12 @@ static void put_object(struct fake_node *node, const struct fake_ask *ask, struc
     }
     if (o && o->gone) {
         problem(a, 410, "deleted");
+        return;
+    }
+    if (o && supersedes(o, ask->body)) {
+        o->body.len = 0;
+        pp_buf_add(&o->body, ask->body.data, ask->body.len);
+        a->status = 201;
         return;
     }
     if (o) {

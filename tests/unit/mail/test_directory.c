@@ -149,7 +149,7 @@ static void test_another_key_is_held_until_accepted(void)
         put(o[i], other);
     }
     CU_ASSERT_EQUAL(find("bob@x", true), PP_DENIED);
-    CU_ASSERT(strstr(got.text, "lookup --accept bob@x") != NULL);
+    CU_ASSERT(strstr(got.text, "trust accept bob@x") != NULL);
     CU_ASSERT_EQUAL(find("bob@x", false), PP_DENIED);
     CU_ASSERT_EQUAL(pp_directory_accept(alice.mail, pp_str("bob@x")), 0);
     CU_ASSERT_EQUAL(find("bob@x", true), 0);
