@@ -57,6 +57,8 @@ static const struct pp_option options[] = {
     {"probe.samples", PP_OPT_INT, "8", 0, 64, NODE, "objects that a run of probe stores"},
     {"probe.age", PP_OPT_TIME, "1h", 0, INT64_MAX, NODE,
      "how old one must be before it is asked for, and the time between asks"},
+    {"serve.http", PP_OPT_STRING, "127.0.0.1:2080", 0, 0, NODE,
+     "where serve shows the web page, on this computer alone; empty: off"},
     {"serve.poll", PP_OPT_TIME, "60s", 0, INT64_MAX, NODE,
      "how often serve fetches by itself; 0: only when asked"},
     {"deliver.keep_signed", PP_OPT_BOOL, "false", 0, 0, NODE,

@@ -41,6 +41,6 @@ struct serve_part {
     uint16_t (*port)(const void *part);
     void (*close)(void *part);
 };
-extern const struct serve_part serve_smtp, serve_pop3, serve_control;
+extern const struct serve_part serve_smtp, serve_pop3, serve_control, serve_web;
 
 #endif
