@@ -26,6 +26,8 @@ struct ca_options {
     size_t n_domains;
     int64_t days; /* 0: the default of the kind */
     struct ca_time not_before, not_after;
+    const char *network, *substrate; /* of an invitation */
+    int64_t copies;                  /* 0: 5 */
     bool node, allow_chosen_id;
     const char *arguments[CA_ARGUMENTS];
     size_t n_arguments;
@@ -81,6 +83,7 @@ int ca_issue(const struct ca_options *o, struct pp_error *error);
 int ca_sign(const struct ca_options *o, struct pp_error *error);
 int ca_revoke(const struct ca_options *o, struct pp_error *error);
 int ca_crl(const struct ca_options *o, struct pp_error *error);
+int ca_invite(const struct ca_options *o, struct pp_error *error);
 int ca_list(const struct ca_options *o, struct pp_error *error);
 
 #endif

@@ -15,6 +15,7 @@ static const char help[] =
     "  peerpost-ca sign   REQUEST.pem                 a certificate for a request of peerpost enrol\n"
     "  peerpost-ca revoke SERIAL|FILE|ADDRESS         take certificates back, renew the list\n"
     "  peerpost-ca crl                                renew the revocation list\n"
+    "  peerpost-ca invite ADDRESS:PORT...             a file with which newcomers join\n"
     "  peerpost-ca list                               what was issued\n"
     "\n"
     "Options of every command\n"
@@ -30,12 +31,15 @@ static const char help[] =
     "  --allow-chosen-id       sign a node's request although its owner chose the key, and so the\n"
     "                          place beside other people's inboxes\n"
     "  --key-passphrase-file FILE  encrypts the key that issue makes\n"
+    "Options of invite: --out FILE; as the nodes have them\n"
+    "  --network NAME, --k N, --substrate NAME  (default: peerpost, 5, chord)\n"
     "\n"
     "Examples\n"
     "  peerpost-ca init --domain uni.example --domain .uni.example\n"
     "  peerpost-ca issue --node --principal physics --out node\n"
     "  peerpost-ca sign --out bob.cert.pem bob.csr.pem\n"
-    "  peerpost-ca revoke bob@uni.example\n";
+    "  peerpost-ca revoke bob@uni.example\n"
+    "  peerpost-ca invite --out campus.invitation mail1.uni.example:4700\n";
 
 static int exit_code(int code)
 {
@@ -70,8 +74,8 @@ static int exit_code(int code)
 static const struct {
     const char *name;
     int (*run)(const struct ca_options *o, struct pp_error *error);
-} commands[] = {{"init", ca_init},     {"issue", ca_issue}, {"sign", ca_sign},
-                {"revoke", ca_revoke}, {"crl", ca_crl},     {"list", ca_list}};
+} commands[] = {{"init", ca_init}, {"issue", ca_issue},   {"sign", ca_sign}, {"revoke", ca_revoke},
+                {"crl", ca_crl},   {"invite", ca_invite}, {"list", ca_list}};
 
 static int run(int argc, char **argv, struct pp_error *error)
 {

@@ -64,6 +64,9 @@ enum {
     OPT_DAYS,
     OPT_NOT_BEFORE,
     OPT_NOT_AFTER,
+    OPT_NETWORK,
+    OPT_SUBSTRATE,
+    OPT_COPIES,
     OPT_NODE,
     OPT_CHOSEN
 };
@@ -80,6 +83,9 @@ static const struct option long_options[] = {
     {"days", required_argument, NULL, OPT_DAYS},
     {"not-before", required_argument, NULL, OPT_NOT_BEFORE},
     {"not-after", required_argument, NULL, OPT_NOT_AFTER},
+    {"network", required_argument, NULL, OPT_NETWORK},
+    {"substrate", required_argument, NULL, OPT_SUBSTRATE},
+    {"k", required_argument, NULL, OPT_COPIES},
     {"node", no_argument, NULL, OPT_NODE},
     {"allow-chosen-id", no_argument, NULL, OPT_CHOSEN},
     {NULL, 0, NULL, 0}};
@@ -137,6 +143,14 @@ static int take_option(struct ca_options *o, int option, struct pp_error *error)
         return parse_time(&o->not_before, "not-before", optarg, error);
     case OPT_NOT_AFTER:
         return parse_time(&o->not_after, "not-after", optarg, error);
+    case OPT_NETWORK:
+        return take_text(&o->network, "network", optarg, error);
+    case OPT_SUBSTRATE:
+        return take_text(&o->substrate, "substrate", optarg, error);
+    case OPT_COPIES:
+        return parse_number(&o->copies, optarg) == PP_OK && o->copies > 0
+                   ? PP_OK
+                   : pp_fail(error, PP_INVALID, "--k must be a number, not '%.60s'", optarg);
     case OPT_NODE:
         o->node = true;
         return PP_OK;

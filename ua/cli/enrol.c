@@ -23,6 +23,7 @@ enum kind { FIRST, RENEW, ROLLOVER, LOST };
 struct enrol {
     struct cli *cli;
     enum kind kind;
+    bool newcomer;
     const char *certificate; /* the authority's answer */
     char key[PATH_MAX], next[PATH_MAX], request[PATH_MAX], proof[PATH_MAX];
 };
@@ -97,6 +98,12 @@ static void print_next_steps(struct enrol *e, const struct pp_certificate *old)
 {
     uint8_t serial[32];
     char digits[65];
+    if (e->newcomer) {
+        printf("Send this file to your campus: %s\n"
+               "When their answer comes: peerpost join --answer FILE\n",
+               e->request);
+        return;
+    }
     printf("key: %s\nrequest: %s\n", e->kind == ROLLOVER || e->kind == LOST ? e->next : e->key,
            e->request);
     if (e->kind == LOST && old) {
@@ -261,7 +268,7 @@ static int complete(struct enrol *e, struct pp_error *error)
     rc = rc == PP_OK ? check(e, c, error) : rc;
     rc = rc == PP_OK ? install(e, c, error) : rc;
     rc = rc == PP_OK ? make_folders(e->cli, error) : rc;
-    if (rc == PP_OK) {
+    if (rc == PP_OK && !e->newcomer) {
         printf("enrolled; now make your address known: peerpost publish\n");
     }
     pp_certificate_free(c);
@@ -282,15 +289,15 @@ static int run(struct enrol *e, struct pp_error *error)
     return rc;
 }
 
-int enrol_complete(struct cli *cli, const char *certificate, struct pp_error *error)
+int enrol_complete(struct cli *cli, const char *certificate, bool newcomer, struct pp_error *error)
 {
-    struct enrol e = {.cli = cli, .certificate = certificate};
+    struct enrol e = {.cli = cli, .certificate = certificate, .newcomer = newcomer};
     return run(&e, error);
 }
 
-int enrol_begin(struct cli *cli, struct pp_error *error)
+int enrol_begin(struct cli *cli, bool newcomer, struct pp_error *error)
 {
-    struct enrol e = {.cli = cli};
+    struct enrol e = {.cli = cli, .newcomer = newcomer};
     return run(&e, error);
 }
 

@@ -4,10 +4,10 @@
 
 #include <cli/cli.h>
 
-/* Key and request, printed where they are. ! as peerpost enrol */
-int enrol_begin(struct cli *cli, struct pp_error *error);
+/* Key and request, printed where they are; newcomer: in a newcomer's words. ! as peerpost enrol */
+int enrol_begin(struct cli *cli, bool newcomer, struct pp_error *error);
 /* The authority's answer into its place. ! PP_DENIED (another address or key), PP_UNTRUSTED, PP_IO
  */
-int enrol_complete(struct cli *cli, const char *certificate, struct pp_error *error);
+int enrol_complete(struct cli *cli, const char *certificate, bool newcomer, struct pp_error *error);
 
 #endif

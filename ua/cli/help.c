@@ -6,6 +6,14 @@
 static const struct text {
     const char *command, *text;
 } texts[] = {
+    {"join",
+     "peerpost join INVITATION ADDRESS | --answer FILE\n"
+     "  How to begin. Takes the invitation that your campus gave you, and makes a file for you to\n"
+     "  send back; --answer takes what comes in return, and then everybody can write to you.\n"
+     "  --answer FILE  the campus's answer\n"
+     "Examples\n"
+     "  peerpost join campus.invitation anna@uni.example\n"
+     "  peerpost join --answer anna.answer\n"},
     {"enrol",
      "peerpost enrol [--renew | --rollover | --lost | --certificate FILE]\n"
      "  Makes your key and a request for a certificate (beside the key, NAME.csr.pem). Give the\n"
@@ -160,6 +168,7 @@ static const struct text {
 static const char whole[] =
     "peerpost - serverless e-mail\n"
     "\n"
+    "  peerpost join INVITATION ADDRESS  how to begin\n"
     "  peerpost enrol               make your key and a request for a certificate\n"
     "  peerpost publish             make your address known; unpublish takes it back\n"
     "  peerpost send [-t] [TO...]   send the message on standard input\n"

@@ -15,25 +15,16 @@ static const struct command {
     const char *name;
     cli_command *run;
 } commands[] = {
-    {"enrol", cli_enrol},
-    {"publish", cli_publish},
-    {"unpublish", cli_unpublish},
-    {"send", cli_send},
-    {"queue", cli_queue},
-    {"fetch", cli_fetch},
-    {"list", cli_list},
-    {"show", cli_show},
-    {"lookup", cli_lookup},
-    {"sign", cli_sign},
-    {"maintain", cli_maintain},
-    {"probe", cli_probe},
-    {"quarantine", cli_quarantine},
-    {"train", cli_train},
-    {"serve", cli_serve},
-    {"trust", cli_trust},
-    {"passphrase", cli_passphrase},
-    {"export", cli_export},
-    {"import", cli_import},
+    {"join", cli_join},       {"enrol", cli_enrol},
+    {"publish", cli_publish}, {"unpublish", cli_unpublish},
+    {"send", cli_send},       {"queue", cli_queue},
+    {"fetch", cli_fetch},     {"list", cli_list},
+    {"show", cli_show},       {"lookup", cli_lookup},
+    {"sign", cli_sign},       {"maintain", cli_maintain},
+    {"probe", cli_probe},     {"quarantine", cli_quarantine},
+    {"train", cli_train},     {"serve", cli_serve},
+    {"trust", cli_trust},     {"passphrase", cli_passphrase},
+    {"export", cli_export},   {"import", cli_import},
 };
 
 static cli_command *command_of(const char *name)
@@ -126,6 +117,12 @@ static int open_log(struct cli *cli, struct pp_error *error)
     return PP_OK;
 }
 
+/* These find out by themselves whether there is a configuration. */
+static bool needs_no_config(cli_command *command)
+{
+    return command == cli_join;
+}
+
 static int run(struct cli *cli, cli_command *command, int argc, char **argv)
 {
     struct pp_error error = {0};
@@ -136,8 +133,9 @@ static int run(struct cli *cli, cli_command *command, int argc, char **argv)
             return EX_OK;
         }
     }
-    int rc = cli_configure(cli, &error);
-    rc = rc == PP_OK ? open_log(cli, &error) : rc;
+    bool alone = needs_no_config(command);
+    int rc = alone ? PP_OK : cli_configure(cli, &error);
+    rc = rc == PP_OK && !alone ? open_log(cli, &error) : rc;
     int code = rc == PP_OK ? command(cli, argc, argv) : cli_fail(&error);
     pp_config_free(cli->config);
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -95,7 +95,7 @@ static const struct pp_option options[] = {
 const struct pp_schema cli_schema = {options, sizeof options / sizeof *options};
 
 /* --config, else $PEERPOST_CONFIG, else the user's configuration folder. */
-static const char *config_name(struct cli *cli)
+const char *cli_config_name(struct cli *cli)
 {
     static char name[4096];
     const char *from = getenv("PEERPOST_CONFIG");
@@ -113,7 +113,7 @@ static const char *config_name(struct cli *cli)
 
 int cli_configure(struct cli *cli, struct pp_error *error)
 {
-    cli->config_file = config_name(cli);
+    cli->config_file = cli_config_name(cli);
     if (access(cli->config_file, R_OK) != 0) {
         return pp_fail(error, PP_CONFIG,
                        "cannot read the configuration %s: name yours with --config FILE or "
