@@ -69,6 +69,17 @@ def refusals(lab, alice):
     """Others than this computer are not served; a second serve is refused."""
     done = alice.run("serve", expect=75)
     check(b"another peerpost serve" in done.stderr, f"a second serve: {done.stderr}")
+    for value, word in (("0.0.0.0:2525", b"other computers"), ("192.0.2.1:2525", b"other computers"),
+                        ("nonsense", b"ADDRESS:PORT"), ("127.0.0.1:99999", b"ADDRESS:PORT")):
+        path = os.path.join(lab.dir, "users", BOB, "bad.yaml")
+        with open(os.path.join(lab.dir, "users", BOB, "config.yaml")) as f, open(path, "w") as g:
+            text = f.read()
+            g.write(text + f"serve:\n  smtp: {value}\n")
+        done = subprocess.run([alice.argv()[0], "--config", path, "serve"], capture_output=True, env=alice.env,
+                              timeout=60)
+        where = f"{path}:{text.count(chr(10)) + 2}:".encode()
+        check(done.returncode == 78 and word in done.stderr and where in done.stderr,
+              f"serve.smtp: {value}: {done.returncode} {done.stderr}")
 
 
 def main():

@@ -13,7 +13,7 @@ class Serve:
         """Options: poll="60s", smtp="127.0.0.1:0", .. of the section serve."""
         self.lab, self.user = lab, user
         self.config = os.path.join(lab.dir, "users", user, "serve.yaml")
-        chosen = {"poll": "60s", "http": ""}
+        chosen = {"poll": "60s", "smtp": "127.0.0.1:0", "pop3": "127.0.0.1:0", "http": ""}
         chosen.update(options)
         with open(os.path.join(lab.dir, "users", user, "config.yaml")) as f:
             text = f.read()

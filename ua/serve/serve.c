@@ -15,7 +15,8 @@
 #define WORKERS 4
 #define WORK_MAX 256
 
-static const struct serve_part *const parts[] = {&serve_control, &serve_web};
+static const struct serve_part *const parts[] = {&serve_control, &serve_smtp, &serve_pop3,
+                                                 &serve_web};
 #define N_PARTS (sizeof parts / sizeof *parts)
 
 struct serve {

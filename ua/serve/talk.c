@@ -157,7 +157,7 @@ static void work(struct talk *t)
         talk_stir(t); /* others first, then more */
     }
     alive = alive && flush(t);
-    if (!alive || is_over(t)) {
+    if (!alive || (!said && is_over(t))) {
         finish(t);
         return;
     }
