@@ -51,7 +51,7 @@ const say = async (step, more = {}) => {
   await shot("write");
   await page.click("form.write button");
   await page.waitForSelector("table");
-  await page.waitForSelector("td:has-text('sent')", {timeout: 30000});
+  await page.waitForSelector("td:has-text('stored 5 of 5')", {timeout: 30000});
   await shot("queue");
   await say("sent", {outside, trouble, url: page.url()});
   await browser.close();

@@ -161,7 +161,7 @@ def writing(lab, page, link):
           repr(parts[1].get_content()))
     check(parts[2].get_content() == octets and parts[2].get_filename() == "däta.bin", "the attachment changed")
     queue = page.ask("GET", "/queue").text.decode()
-    check("<td>sent</td>" in queue, queue)
+    check("stored 5 of 5" in queue and "réply" in queue, queue)
     answer = page.ask("POST", "/send", form(dict(values, to="nonsense"), {}), Content_Type="multipart/form-data; boundary=f")
     check(answer.status == 422 and "réply" in answer.text.decode(), f"{answer.status}: what was written is gone")
     answer = page.ask("POST", "/send", form(dict(values, token="x"), {}), Content_Type="multipart/form-data; boundary=f")

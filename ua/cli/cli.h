@@ -23,7 +23,7 @@ typedef int cli_command(struct cli *cli, int argc, char **argv);
 
 cli_command cli_enrol, cli_publish, cli_unpublish, cli_send, cli_queue, cli_fetch, cli_list,
     cli_show, cli_lookup, cli_sign, cli_maintain, cli_probe, cli_quarantine, cli_train, cli_serve;
-cli_command cli_passphrase, cli_export, cli_import, cli_trust, cli_join;
+cli_command cli_passphrase, cli_export, cli_import, cli_trust, cli_join, cli_status;
 
 /* Prints "peerpost: <sentence>" and returns the exit code of the error. */
 int cli_fail(const struct pp_error *error);

@@ -87,6 +87,14 @@ static const struct text {
      "  peerpost queue list\n"
      "  peerpost queue run\n"
      "  peerpost queue drop 3k5v7q\n"},
+    {"status",
+     "peerpost status [--offline] [--json] [ID...]\n"
+     "  What became of the messages you sent: for each recipient queued or stored m of k, fetched,\n"
+     "  expired (unread at the end of its life; a report comes too) or failed. Asks the nodes.\n"
+     "  --offline  only what is known already\n"
+     "Examples\n"
+     "  peerpost status\n"
+     "  peerpost status --json 3k5v7q\n"},
     {"fetch",
      "peerpost fetch [--headers-only] [--keep] [--json]\n"
      "  Collects your mail into the Maildir and takes it off the nodes.\n"
@@ -175,6 +183,7 @@ static const char whole[] =
     "  peerpost fetch               collect your mail into the Maildir\n"
     "  peerpost list, show          read it\n"
     "  peerpost queue list|run|drop what is still on its way\n"
+    "  peerpost status              what became of what you sent\n"
     "  peerpost lookup ADDRESS      find somebody's certificate\n"
     "  peerpost quarantine, train   what the filters kept from you; teach them\n"
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"

@@ -15,16 +15,27 @@ static const struct command {
     const char *name;
     cli_command *run;
 } commands[] = {
-    {"join", cli_join},       {"enrol", cli_enrol},
-    {"publish", cli_publish}, {"unpublish", cli_unpublish},
-    {"send", cli_send},       {"queue", cli_queue},
-    {"fetch", cli_fetch},     {"list", cli_list},
-    {"show", cli_show},       {"lookup", cli_lookup},
-    {"sign", cli_sign},       {"maintain", cli_maintain},
-    {"probe", cli_probe},     {"quarantine", cli_quarantine},
-    {"train", cli_train},     {"serve", cli_serve},
-    {"trust", cli_trust},     {"passphrase", cli_passphrase},
-    {"export", cli_export},   {"import", cli_import},
+    {"join", cli_join},
+    {"enrol", cli_enrol},
+    {"publish", cli_publish},
+    {"unpublish", cli_unpublish},
+    {"send", cli_send},
+    {"queue", cli_queue},
+    {"status", cli_status},
+    {"fetch", cli_fetch},
+    {"list", cli_list},
+    {"show", cli_show},
+    {"lookup", cli_lookup},
+    {"sign", cli_sign},
+    {"maintain", cli_maintain},
+    {"probe", cli_probe},
+    {"quarantine", cli_quarantine},
+    {"train", cli_train},
+    {"serve", cli_serve},
+    {"trust", cli_trust},
+    {"passphrase", cli_passphrase},
+    {"export", cli_export},
+    {"import", cli_import},
 };
 
 static cli_command *command_of(const char *name)

@@ -5,6 +5,15 @@
 
 #include <base/hash.h>
 #include <mail/message.h>
+#include <stdio.h>
+
+/* One recipient's group of fields (RFC 3464 section 2.3). */
+static void recipient_fields(struct pp_buf *b, const char *address, const char *action,
+                             const char *status)
+{
+    pp_buf_printf(b, "\nFinal-Recipient: rfc822; %s\nAction: %s\nStatus: %s\n", address, action,
+                  status);
+}
 
 static void text_part(struct pp_buf *b, const struct pp_job *job)
 {
@@ -29,40 +38,91 @@ static void status_part(struct pp_buf *b, const struct pp_job *job)
         const struct pp_job_recipient *r = &job->recipients[i];
         bool there =
             r->state == PP_R_GROUPED && r->wanted && pp_ids_count(&r->have) >= r->wanted / 2 + 1;
-        pp_buf_printf(b, "\nFinal-Recipient: rfc822; %s\nAction: %s\nStatus: %s\n",
-                      (const char *)r->address.data, there ? "relayed" : "failed",
-                      there                      ? "2.0.0"
-                      : r->state == PP_R_UNKNOWN ? "5.1.1"
-                                                 : "4.4.7");
+        recipient_fields(b, (const char *)r->address.data, there ? "relayed" : "failed",
+                         there                      ? "2.0.0"
+                         : r->state == PP_R_UNKNOWN ? "5.1.1"
+                                                    : "4.4.7");
     }
     pp_buf_add_str(b, "\n--report--\n");
+}
+
+static void head(struct pp_buf *b, struct pp_mail *mail, const char *to, const char *subject,
+                 const char *id)
+{
+    struct pp_bytes own = pp_mail_is(mail)->address;
+    char date[40];
+    pp_mail_date(date, pp_mail_seconds(mail));
+    pp_buf_printf(
+        b,
+        "Return-Path: <>\nDelivered-To: %.*s\nFrom: Peerpost <>\nTo: <%s>\n"
+        "Subject: %s\nDate: %s\nMessage-ID: <%s.report@peerpost.invalid>\n"
+        "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=report\n\n",
+        (int)own.len, (const char *)own.data, to, subject, date, id);
+}
+
+/* The report's name in the Maildir comes from the message's: a second one meets it there. */
+static void keep(struct pp_mail *mail, struct pp_act *act, const char *id, const struct pp_buf *b,
+                 uint64_t token)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    uint8_t hash[32];
+    char file[65];
+    pp_sha256(hash, pp_str(id));
+    pp_hex(file, hash, sizeof hash);
+    struct pp_blob *blob = net->ops->blob_new(net->impl);
+    if (blob) {
+        net->ops->blob_write(net->impl, blob, pp_buf_bytes(b));
+        net->ops->blob_keep(net->impl, act, blob, PP_PLACE_NEW, file, token);
+        net->ops->blob_free(net->impl, blob);
+    }
 }
 
 void pp_report_keep(struct pp_mail *mail, struct pp_act *act, const char *name,
                     const struct pp_job *job, uint64_t token)
 {
-    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
     struct pp_buf b = {0};
-    uint8_t hash[32];
-    char date[40], file[65];
-    pp_mail_date(date, pp_mail_seconds(mail));
-    pp_buf_printf(
-        &b,
-        "Return-Path: <>\nDelivered-To: %.*s\nFrom: Peerpost <>\nTo: <%.*s>\n"
-        "Subject: Undelivered mail\nDate: %s\nMessage-ID: <%s.report@peerpost.invalid>\n"
-        "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
-        "Content-Type: multipart/report; report-type=delivery-status; boundary=report\n\n",
-        (int)pp_mail_is(mail)->address.len, (const char *)pp_mail_is(mail)->address.data,
-        (int)job->from.len, (const char *)job->from.data, date, name);
+    head(&b, mail, job->from.len ? (const char *)job->from.data : "", "Undelivered mail", name);
     text_part(&b, job);
     status_part(&b, job);
-    pp_sha256(hash, pp_str(name));
-    pp_hex(file, hash, sizeof hash);
-    struct pp_blob *blob = net->ops->blob_new(net->impl);
-    if (blob) {
-        net->ops->blob_write(net->impl, blob, pp_buf_bytes(&b));
-        net->ops->blob_keep(net->impl, act, blob, PP_PLACE_NEW, file, token);
-        net->ops->blob_free(net->impl, blob);
-    }
+    keep(mail, act, name, &b, token);
     pp_buf_free(&b);
+}
+
+void pp_report_expired(struct pp_mail *mail, struct pp_act *act, const char *name,
+                       const struct pp_sent *sent, uint64_t token)
+{
+    struct pp_buf b = {0}, own = {0};
+    char id[140], date[40];
+    snprintf(id, sizeof id, "%.112s.unread", name);
+    pp_mail_date(date, sent->created);
+    pp_buf_add(&own, pp_mail_is(mail)->address.data, pp_mail_is(mail)->address.len);
+    head(&b, mail, own.len ? (const char *)own.data : "", "Unread mail has expired", id);
+    pp_buf_printf(&b,
+                  "--report\nContent-Type: text/plain; charset=utf-8\n\n"
+                  "Your message of %s%s%s was kept for its whole life of %llu days, and these did "
+                  "not fetch it:\n\n",
+                  date, sent->subject.len ? ", " : "",
+                  sent->subject.len ? (const char *)sent->subject.data : "",
+                  (unsigned long long)(sent->life / 86400));
+    for (size_t i = 0; i < sent->n; i++) {
+        if (sent->recipients[i].state == PP_SENT_EXPIRED) {
+            pp_buf_printf(&b, "<%s>\n", (const char *)sent->recipients[i].address.data);
+        }
+    }
+    pp_buf_add_str(&b, "\n--report\nContent-Type: message/delivery-status\n\n"
+                       "Reporting-MTA: dns; peerpost.invalid\n");
+    for (size_t i = 0; i < sent->n; i++) {
+        const struct pp_sent_recipient *to = &sent->recipients[i];
+        bool expired = to->state == PP_SENT_EXPIRED, fetched = to->state == PP_SENT_FETCHED;
+        recipient_fields(&b, (const char *)to->address.data,
+                         fetched   ? "delivered"
+                         : expired ? "failed"
+                                   : "relayed",
+                         expired ? "4.4.7" : "2.0.0");
+    }
+    pp_buf_add_str(&b, "\n--report--\n");
+    keep(mail, act, id, &b, token);
+    pp_buf_free(&b);
+    pp_buf_free(&own);
 }

@@ -10,6 +10,7 @@
 #include <mail/envelope.h>
 #include <mail/message.h>
 #include <mail/report.h>
+#include <mail/sent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -259,6 +260,8 @@ static void end_pass(struct pp_send *send)
     send->ending = true;
     pp_send_progress(send, &p);
     explain(send, &p);
+    bool over = p.complete || send->drop || is_too_old(send);
+    pp_sent_update(send->mail, send->name, &send->job, pp_buf_bytes(&send->subject), over);
     if (p.complete || send->drop || (p.sent && is_too_old(send))) {
         clear(send);
         return;

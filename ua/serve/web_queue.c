@@ -1,54 +1,102 @@
 /*
- * The page of what was sent and what is still on its way. It runs on the loop's thread: the queue's
- * records are the session's. It must not know how they come about.
+ * The page of what was sent and what is still on its way. It runs on the loop's thread: the records
+ * are the session's. It must not know how they come about.
  */
 #include <serve/web.h>
 
-#include <mail/send.h>
+#include <gmime/gmime.h>
+#include <mail/sent.h>
+#include <stdlib.h>
 
-static int add_job(void *ctx, struct pp_bytes key, struct pp_bytes value)
+#define SHOWN_MAX 200
+
+struct rows {
+    struct pp_sent *all;
+    size_t n, cap;
+};
+
+static int add_row(void *ctx, struct pp_bytes key, struct pp_bytes value)
 {
-    struct web_visit *v = ctx;
-    struct pp_job job = {0};
-    struct pp_job_progress p;
+    struct rows *rows = ctx;
     (void)key;
-    if (pp_job_read(&job, value) == PP_OK) {
-        pp_job_progress(&job, (unsigned)pp_config_number(web_config(v->web), "network.k"), &p);
-        struct pp_buf *out = &v->out;
-        pp_buf_add_str(out, "<tr><td>");
-        web_date(out, job.created);
-        pp_buf_printf(out, "</td><td>%s</td><td>%u of %u copies</td><td>",
-                      job.finished ? "sent"
-                      : p.sent     ? "sent, more copies to come"
-                                   : "queued",
-                      p.copies, p.wanted);
-        for (size_t i = 0; i < job.n_recipients; i++) {
-            web_text(out, (const char *)job.recipients[i].address.data);
-            pp_buf_add_str(out, i + 1 < job.n_recipients ? ", " : "");
-            if (job.recipients[i].why[0]) {
-                pp_buf_add_str(out, " <span class=\"quiet\">");
-                web_text(out, job.recipients[i].why);
-                pp_buf_add_str(out, "</span>");
-            }
+    if (rows->n == rows->cap) {
+        size_t cap = rows->cap ? 2 * rows->cap : 64;
+        struct pp_sent *grown = realloc(rows->all, cap * sizeof *grown);
+        if (!grown) {
+            return 1;
         }
-        pp_buf_add_str(out, "</td></tr>\n");
+        rows->all = grown;
+        rows->cap = cap;
     }
-    pp_job_finish(&job);
+    struct pp_sent *sent = &rows->all[rows->n];
+    *sent = (struct pp_sent){0};
+    if (pp_sent_read(sent, value) == PP_OK) {
+        rows->n++;
+    } else {
+        pp_sent_finish(sent);
+    }
     return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct pp_sent *x = a, *y = b;
+    return (x->created < y->created) - (x->created > y->created);
+}
+
+static void show_recipient(struct pp_buf *out, const struct pp_sent_recipient *to)
+{
+    pp_buf_add_str(out, "<div>");
+    web_text(out, (const char *)to->address.data);
+    pp_buf_printf(out, " <span class=\"quiet\">%s", pp_sent_state_name(to->state));
+    if (to->state <= PP_SENT_STORED) {
+        pp_buf_printf(out, " %u of %u", to->copies, to->wanted);
+    }
+    if (to->why[0]) {
+        pp_buf_add_str(out, ": ");
+        web_text(out, to->why);
+    }
+    pp_buf_add_str(out, "</span></div>");
+}
+
+static void show_row(struct pp_buf *out, const struct pp_sent *sent)
+{
+    pp_buf_add_str(out, "<tr><td>");
+    web_date(out, sent->created);
+    pp_buf_add_str(out, "</td><td>");
+    char *subject = g_mime_utils_header_decode_text(
+        NULL, sent->subject.len ? (const char *)sent->subject.data : "(no subject)");
+    web_text(out, subject);
+    g_free(subject);
+    pp_buf_add_str(out, "</td><td>");
+    for (size_t i = 0; i < sent->n; i++) {
+        show_recipient(out, &sent->recipients[i]);
+    }
+    pp_buf_add_str(out, "</td></tr>\n");
 }
 
 void web_queue(struct web_visit *v)
 {
     struct session *session = work_session(serve_work(web_serve(v->web)));
+    struct rows rows = {0};
+    g_mime_init();
     struct pp_buf body = {0};
-    v->out.len = 0;
     if (session) {
         const struct pp_mailnet *net = &pp_mail_is(session_mail(session))->net;
-        net->ops->replay(net->impl, pp_str("s:"), add_job, v);
+        net->ops->replay(net->impl, pp_str("t:"), add_row, &rows);
+    }
+    if (rows.n) {
+        qsort(rows.all, rows.n, sizeof *rows.all, newest_first);
     }
     pp_buf_add_str(&body, "<h1>Sent and queued</h1>\n<div id=\"live\">\n<table><tr><th>When</th>"
-                          "<th>State</th><th>Where</th><th>To</th></tr>\n");
-    pp_buf_add(&body, v->out.data, v->out.len);
+                          "<th>Subject</th><th>To</th></tr>\n");
+    for (size_t i = 0; i < rows.n; i++) {
+        if (i < SHOWN_MAX) {
+            show_row(&body, &rows.all[i]);
+        }
+        pp_sent_finish(&rows.all[i]);
+    }
+    free(rows.all);
     pp_buf_add_str(&body, "</table>\n");
     pp_buf_add_str(&body, session ? "" : "<p class=\"quiet\">Another command is at work.</p>\n");
     pp_buf_add_str(&body, "</div>\n");

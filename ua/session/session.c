@@ -15,6 +15,7 @@
 #include <mail/read.h>
 #include <mail/revocations.h>
 #include <mail/send.h>
+#include <mail/sent.h>
 #include <net_live.h>
 #include <openssl/evp.h>
 #include <signal.h>
@@ -256,6 +257,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
         return pp_fail(error, PP_NOMEM, "out of memory");
     }
     pp_send_sweep(s->mail);
+    pp_sent_sweep(s->mail);
     pp_read_sweep(s->mail);
     return PP_OK;
 }

@@ -1,0 +1,240 @@
+/* The record of what was sent; see sent.h. It must not know how anything is sent or asked. */
+#include <mail/sent.h>
+
+#include <mail/record.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <trust/certificate.h>
+
+#define PREFIX "t:"
+#define VERSION 1
+#define KEEP_DAYS 90
+#define RECIPIENTS_MAX 10000
+
+const char *pp_sent_state_name(enum pp_sent_state state)
+{
+    static const char *const names[] = {"queued", "stored", "failed", "expired", "fetched"};
+    return names[state];
+}
+
+static void note_key(char out[128], const char *name)
+{
+    snprintf(out, 128, PREFIX "%.100s", name);
+}
+
+void pp_sent_finish(struct pp_sent *sent)
+{
+    for (size_t i = 0; i < sent->n; i++) {
+        pp_buf_free(&sent->recipients[i].address);
+    }
+    free(sent->recipients);
+    pp_buf_free(&sent->subject);
+    *sent = (struct pp_sent){0};
+}
+
+/* --- reading and writing ------------------------------------------------------------------- */
+
+static void read_text(struct pp_reader *r, char *out, size_t cap)
+{
+    struct pp_bytes text = pp_reads(r);
+    snprintf(out, cap, "%.*s", (int)(text.len < cap ? text.len : cap - 1),
+             text.len ? (const char *)text.data : "");
+}
+
+static void read_recipient(struct pp_reader *r, struct pp_sent_recipient *to)
+{
+    pp_reads_buf(r, &to->address);
+    read_text(r, to->object, sizeof to->object);
+    pp_reads_fixed(r, to->keyid, sizeof to->keyid);
+    uint8_t state = pp_read8(r);
+    r->failed |= state > PP_SENT_FETCHED;
+    to->state = state <= PP_SENT_FETCHED ? state : PP_SENT_QUEUED;
+    to->copies = pp_read32(r);
+    to->wanted = pp_read32(r);
+    to->unknown = pp_read8(r);
+    read_text(r, to->why, sizeof to->why);
+}
+
+int pp_sent_read(struct pp_sent *sent, struct pp_bytes value)
+{
+    struct pp_reader r = pp_reader(value);
+    uint8_t version = pp_read8(&r);
+    sent->created = (int64_t)pp_read64(&r);
+    sent->life = pp_read64(&r);
+    sent->looked = (int64_t)pp_read64(&r);
+    sent->reported = pp_read8(&r);
+    pp_reads_buf(&r, &sent->subject);
+    uint32_t n = pp_read32(&r);
+    if (r.failed || version != VERSION || n > RECIPIENTS_MAX) {
+        return PP_MALFORMED;
+    }
+    sent->recipients = calloc(n ? n : 1, sizeof *sent->recipients);
+    if (!sent->recipients) {
+        return PP_NOMEM;
+    }
+    for (; sent->n < n && !r.failed; sent->n++) {
+        read_recipient(&r, &sent->recipients[sent->n]);
+    }
+    return r.failed || pp_reader_left(&r) ? PP_MALFORMED : PP_OK;
+}
+
+int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent)
+{
+    struct pp_buf value = {0};
+    char key[128];
+    note_key(key, name);
+    int rc = pp_mail_recall(mail, pp_str(key), &value);
+    rc = rc == PP_OK ? pp_sent_read(sent, pp_buf_bytes(&value)) : rc;
+    pp_buf_free(&value);
+    return rc;
+}
+
+void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent)
+{
+    struct pp_buf value = {0};
+    char key[128];
+    note_key(key, name);
+    pp_record_u8(&value, VERSION);
+    pp_record_u64(&value, (uint64_t)sent->created);
+    pp_record_u64(&value, sent->life);
+    pp_record_u64(&value, (uint64_t)sent->looked);
+    pp_record_u8(&value, sent->reported);
+    pp_record_bytes(&value, pp_buf_bytes(&sent->subject));
+    pp_record_u32(&value, (uint32_t)sent->n);
+    for (size_t i = 0; i < sent->n; i++) {
+        const struct pp_sent_recipient *to = &sent->recipients[i];
+        pp_record_bytes(&value, pp_buf_bytes(&to->address));
+        pp_record_bytes(&value, pp_str(to->object));
+        pp_record_fixed(&value, to->keyid, sizeof to->keyid);
+        pp_record_u8(&value, (uint8_t)to->state);
+        pp_record_u32(&value, to->copies);
+        pp_record_u32(&value, to->wanted);
+        pp_record_u8(&value, to->unknown);
+        pp_record_bytes(&value, pp_str(to->why));
+    }
+    if (!value.failed) {
+        pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
+    }
+    pp_buf_free(&value);
+}
+
+/* --- from a pass --------------------------------------------------------------------------- */
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static void take_object(struct pp_sent_recipient *to, const struct pp_job_recipient *r,
+                        const struct pp_job_group *g)
+{
+    struct pp_certificate *right = NULL;
+    EVP_PKEY *key = NULL;
+    if (strcmp(to->object, g->id) != 0 && pp_capability(r->seed, &key, &right) == PP_OK) {
+        snprintf(to->object, sizeof to->object, "%s", g->id);
+        memcpy(to->keyid, right->keyid, sizeof to->keyid);
+    }
+    EVP_PKEY_free(key);
+    pp_certificate_free(right);
+}
+
+static void take_progress(struct pp_sent_recipient *to, const struct pp_job *job,
+                          const struct pp_job_recipient *r, bool gave_up)
+{
+    if (r->state == PP_R_GROUPED) {
+        const struct pp_job_group *g = &job->groups[r->group];
+        unsigned body = g->gone ? g->wanted : pp_ids_count(&g->have);
+        unsigned copies = least(body, pp_ids_count(&r->have));
+        bool stored = g->wanted && r->wanted && body >= pp_min_copies(g->wanted) &&
+                      pp_ids_count(&r->have) >= pp_min_copies(r->wanted);
+        take_object(to, r, g);
+        to->copies = copies > to->copies ? copies : to->copies;
+        to->wanted = least(g->wanted, r->wanted);
+        if (stored && to->state < PP_SENT_STORED) {
+            to->state = PP_SENT_STORED;
+        }
+    }
+    snprintf(to->why, sizeof to->why, "%s", to->state >= PP_SENT_STORED ? "" : r->why);
+    if (gave_up && to->state < PP_SENT_STORED) {
+        to->state = PP_SENT_FAILED;
+    }
+}
+
+/* The same recipients in the same order as the job's. */
+static bool fit(struct pp_sent *sent, const struct pp_job *job)
+{
+    if (sent->n > job->n_recipients) {
+        return false;
+    }
+    struct pp_sent_recipient *grown =
+        realloc(sent->recipients, (job->n_recipients + 1) * sizeof *grown);
+    if (!grown) {
+        return false;
+    }
+    sent->recipients = grown;
+    for (; sent->n < job->n_recipients; sent->n++) {
+        struct pp_sent_recipient *to = &sent->recipients[sent->n];
+        const struct pp_buf *address = &job->recipients[sent->n].address;
+        *to = (struct pp_sent_recipient){0};
+        pp_buf_add(&to->address, address->data, address->len);
+    }
+    return true;
+}
+
+void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job *job,
+                    struct pp_bytes subject, bool gave_up)
+{
+    struct pp_sent sent = {0};
+    int rc = pp_sent_recall(mail, name, &sent);
+    if (rc == PP_NOT_FOUND) {
+        sent.created = job->created;
+        sent.life = pp_mail_is(mail)->life;
+        pp_buf_add(&sent.subject, subject.data, subject.len);
+    }
+    if ((rc == PP_OK || rc == PP_NOT_FOUND) && fit(&sent, job)) {
+        for (size_t i = 0; i < sent.n; i++) {
+            take_progress(&sent.recipients[i], job, &job->recipients[i], gave_up);
+        }
+        pp_sent_note(mail, name, &sent);
+    }
+    pp_sent_finish(&sent);
+}
+
+bool pp_sent_is_open(const struct pp_sent *sent)
+{
+    for (size_t i = 0; i < sent->n; i++) {
+        if (sent->recipients[i].state == PP_SENT_STORED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- old records --------------------------------------------------------------------------- */
+
+struct sweep {
+    int64_t before;
+    struct pp_buf keys;
+};
+
+static int sweep_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct sweep *s = ctx;
+    if (value.len < 9 || (int64_t)pp_get64(value.data + 1) < s->before) {
+        pp_record_bytes(&s->keys, key);
+    }
+    return 0;
+}
+
+void pp_sent_sweep(struct pp_mail *mail)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    struct sweep s = {.before = pp_mail_seconds(mail) - (int64_t)KEEP_DAYS * 86400};
+    net->ops->replay(net->impl, pp_str(PREFIX), sweep_one, &s);
+    struct pp_reader r = pp_reader(pp_buf_bytes(&s.keys));
+    while (pp_reader_left(&r)) {
+        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
+    }
+    pp_buf_free(&s.keys);
+}

@@ -1,0 +1,67 @@
+/*
+ * What became of the messages that the user sent: the note "t:<name>". For each recipient: stored m
+ * of k, fetched, expired, unknown. It never goes backwards. sent.c keeps the record, sent_check.c
+ * asks the nodes (HEAD with the recipient's key id; 410: he deleted it, so he has it).
+ */
+#ifndef PP_MAIL_SENT_H
+#define PP_MAIL_SENT_H
+
+#include <mail/job.h>
+#include <mail/mail.h>
+
+/* In the order in which they may follow each other. */
+enum pp_sent_state {
+    PP_SENT_QUEUED,  /* not on enough nodes yet */
+    PP_SENT_STORED,  /* body and notification on min_copies nodes at least */
+    PP_SENT_FAILED,  /* given up before that: no certificate, too old */
+    PP_SENT_EXPIRED, /* its life ended unread */
+    PP_SENT_FETCHED
+};
+
+struct pp_sent_recipient {
+    struct pp_buf address;
+    char object[64];   /* the body's identifier; "" while there is none */
+    uint8_t keyid[32]; /* of his right to delete it */
+    enum pp_sent_state state;
+    uint32_t copies, wanted; /* of body or notification, whichever has fewer; the most ever seen */
+    bool unknown; /* the last look found no node that knows of it, though its life is not over */
+    char why[200];
+};
+
+struct pp_sent {
+    int64_t created; /* seconds, wall */
+    uint64_t life;   /* seconds, of body and notifications */
+    int64_t looked;  /* when the nodes were last asked; 0: never */
+    bool reported;   /* that it expired unread */
+    struct pp_buf subject;
+    struct pp_sent_recipient *recipients;
+    size_t n;
+};
+
+const char *pp_sent_state_name(enum pp_sent_state state);
+/* sent zeroed; to be finished. ! PP_NOT_FOUND, PP_MALFORMED, PP_NOMEM */
+int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent);
+int pp_sent_read(struct pp_sent *sent, struct pp_bytes value); /* the value of a note */
+void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent);
+void pp_sent_finish(struct pp_sent *sent);
+/* After a pass: what it achieved goes into the record; states only move on. gave_up: nothing more
+ * will be tried. */
+void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job *job,
+                    struct pp_bytes subject, bool gave_up);
+/* Are its nodes worth asking: somebody's copy is stored, and nobody said that it is over? */
+bool pp_sent_is_open(const struct pp_sent *sent);
+/* Forgets what was sent more than 90 days ago. Call at start. */
+void pp_sent_sweep(struct pp_mail *mail);
+
+/* --- asking the nodes ------------------------------------------------------------------------ */
+
+struct pp_sent_check;
+typedef void pp_sent_checked_fn(void *ctx, int code, unsigned asked); /* messages; freed after */
+
+/* One message (its name), or with NULL every open one, the oldest look first, at most `most`. What
+ * expired is reported into the user's own mailbox, once. NULL: no memory. */
+struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name, unsigned most,
+                                          pp_sent_checked_fn *done, void *ctx);
+void pp_sent_check_cancel(struct pp_sent_check *check); /* accepts NULL */
+
+#endif

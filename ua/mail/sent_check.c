@@ -1,0 +1,300 @@
+/*
+ * Asking the nodes what became of what was sent: each recipient's right to delete the body, on the
+ * nodes closest to it (HEAD), one message after another; what expired is reported. See sent.h. It
+ * must not know how it was sent.
+ */
+#include <mail/sent.h>
+
+#include <base/encode.h>
+#include <base/hash.h>
+#include <mail/record.h>
+#include <mail/report.h>
+#include <mail/spread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PARALLEL 16
+
+struct look {
+    struct pp_sent_check *check;
+    struct pp_spread spread;
+    uint32_t recipient;
+    unsigned here, deleted;
+    bool running;
+};
+
+struct pp_sent_check {
+    struct pp_act act; /* first */
+    struct pp_mail *mail;
+    struct pp_buf names; /* of messages to come: length (4), octets */
+    unsigned asked;
+    char name[112];
+    struct pp_sent sent; /* of the one at work */
+    size_t next;         /* its next recipient */
+    struct look looks[PARALLEL];
+    unsigned active;
+    int code;
+    pp_sent_checked_fn *done;
+    void *ctx;
+};
+
+static const struct pp_mailnet *net_of(const struct pp_sent_check *c)
+{
+    return &pp_mail_is(c->mail)->net;
+}
+
+void pp_sent_check_cancel(struct pp_sent_check *c)
+{
+    if (!c) {
+        return;
+    }
+    net_of(c)->ops->forget(net_of(c)->impl, &c->act);
+    for (size_t i = 0; i < PARALLEL; i++) {
+        pp_spread_finish(&c->looks[i].spread);
+    }
+    pp_sent_finish(&c->sent);
+    pp_buf_free(&c->names);
+    free(c);
+}
+
+static void end(struct pp_sent_check *c)
+{
+    pp_sent_checked_fn *done = c->done;
+    void *ctx = c->ctx;
+    int code = c->code;
+    unsigned asked = c->asked;
+    pp_sent_check_cancel(c);
+    done(ctx, code, asked);
+}
+
+/* --- one recipient ------------------------------------------------------------------------- */
+
+static void step(struct pp_sent_check *c);
+
+static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
+{
+    struct look *look = s->ctx;
+    const struct pp_sent_recipient *to = &look->check->sent.recipients[look->recipient];
+    struct pp_buf keyid = {0};
+    (void)t;
+    pp_base64url(&keyid, pp_bytes(to->keyid, sizeof to->keyid));
+    ask->request.method = "HEAD";
+    ask->request.identifier = pp_str(to->object);
+    pp_ask_field(ask, "Peerpost-Keyid", "%s", keyid.len ? (const char *)keyid.data : "");
+    pp_buf_free(&keyid);
+    return PP_OK;
+}
+
+static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
+{
+    struct look *look = s->ctx;
+    if (t->error || (t->status != 200 && t->status != 404 && t->status != 410)) {
+        return PP_VERDICT_BAD;
+    }
+    look->here += t->status == 200;
+    look->deleted += t->status == 410;
+    return t->status == 404 ? PP_VERDICT_MISSING : PP_VERDICT_DONE;
+}
+
+/* Deleted on most of those that know of it: one node alone may lie, or have slept through it. */
+static void conclude(struct pp_sent_check *c, struct look *look)
+{
+    struct pp_sent_recipient *to = &c->sent.recipients[look->recipient];
+    const struct pp_spread *s = &look->spread;
+    bool over = c->sent.created + (int64_t)c->sent.life <= pp_mail_seconds(c->mail);
+    to->unknown = false;
+    if (look->deleted > look->here && look->deleted >= (s->found > 2 ? 2 : 1)) {
+        to->state = PP_SENT_FETCHED;
+    } else if (over) {
+        to->state = PP_SENT_EXPIRED;
+    } else {
+        to->copies = look->here > to->copies ? look->here : to->copies;
+        to->unknown = !look->here && s->missing >= pp_min_copies(s->found);
+    }
+}
+
+static void looked(struct pp_spread *s)
+{
+    struct look *look = s->ctx;
+    struct pp_sent_check *c = look->check;
+    if (s->code == PP_OK && s->done + s->missing) {
+        conclude(c, look);
+    } else {
+        c->code = c->code ? c->code : s->local ? PP_LOCAL : s->code ? s->code : PP_AGAIN;
+    }
+    pp_spread_finish(s);
+    look->running = false;
+    c->active--;
+    step(c);
+}
+
+static const struct pp_spread_kind kind = {.request = request, .judge = judge, .done = looked};
+
+static void start_look(struct pp_sent_check *c, struct look *look, uint32_t recipient)
+{
+    struct pp_name name = pp_name_of(pp_str(c->sent.recipients[recipient].object));
+    struct pp_id key = pp_name_key(&name);
+    *look = (struct look){.check = c, .recipient = recipient, .running = true};
+    pp_spread_init(&look->spread, c->mail, &kind, look, &key);
+    c->active++;
+    pp_spread_start(&look->spread);
+}
+
+static struct look *free_look(struct pp_sent_check *c)
+{
+    for (size_t i = 0; i < PARALLEL; i++) {
+        if (!c->looks[i].running) {
+            return &c->looks[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- one message --------------------------------------------------------------------------- */
+
+static bool next_message(struct pp_sent_check *c)
+{
+    while (c->names.len) {
+        uint32_t len = pp_get32(c->names.data);
+        snprintf(c->name, sizeof c->name, "%.*s", (int)len, (const char *)c->names.data + 4);
+        pp_buf_consume(&c->names, 4 + len);
+        pp_sent_finish(&c->sent);
+        c->next = 0;
+        if (pp_sent_recall(c->mail, c->name, &c->sent) == PP_OK && pp_sent_is_open(&c->sent)) {
+            c->asked++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_unread(const struct pp_sent *sent)
+{
+    for (size_t i = 0; i < sent->n; i++) {
+        if (sent->recipients[i].state == PP_SENT_EXPIRED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void message_done(struct pp_sent_check *c)
+{
+    c->sent.looked = pp_mail_seconds(c->mail);
+    if (has_unread(&c->sent) && !c->sent.reported) {
+        pp_report_expired(c->mail, &c->act, c->name, &c->sent, 0); /* noted when it is there */
+        return;
+    }
+    pp_sent_note(c->mail, c->name, &c->sent);
+    if (next_message(c)) {
+        step(c);
+    } else {
+        end(c);
+    }
+}
+
+static void on_kept(struct pp_act *act, uint64_t token, int error)
+{
+    struct pp_sent_check *c = (struct pp_sent_check *)act;
+    (void)token;
+    if (error && error != PP_EXISTS) {
+        c->code = error;
+        end(c);
+        return;
+    }
+    pp_mail_crash(c->mail, "sent-reported");
+    c->sent.reported = true;
+    message_done(c);
+}
+
+static void step(struct pp_sent_check *c)
+{
+    struct look *look;
+    while (c->next < c->sent.n && (look = free_look(c))) {
+        const struct pp_sent_recipient *to = &c->sent.recipients[c->next];
+        if (to->state == PP_SENT_STORED && to->object[0]) {
+            start_look(c, look, (uint32_t)c->next);
+        }
+        c->next++;
+    }
+    if (!c->active && c->next == c->sent.n) {
+        message_done(c);
+    }
+}
+
+static void on_wake(struct pp_act *act)
+{
+    struct pp_sent_check *c = (struct pp_sent_check *)act;
+    if (next_message(c)) {
+        step(c);
+    } else {
+        end(c);
+    }
+}
+
+/* --- begin --------------------------------------------------------------------------------- */
+
+struct choice {
+    struct candidate {
+        char name[112];
+        int64_t looked;
+    } * all;
+    size_t n, cap;
+};
+
+static int choose(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct choice *choice = ctx;
+    struct pp_sent sent = {0};
+    if (pp_sent_read(&sent, value) == PP_OK && pp_sent_is_open(&sent)) {
+        if (choice->n == choice->cap) {
+            size_t cap = choice->cap ? 2 * choice->cap : 64;
+            struct candidate *grown = realloc(choice->all, cap * sizeof *grown);
+            if (!grown) {
+                pp_sent_finish(&sent);
+                return 1;
+            }
+            choice->all = grown;
+            choice->cap = cap;
+        }
+        struct candidate *c = &choice->all[choice->n++];
+        c->looked = sent.looked;
+        snprintf(c->name, sizeof c->name, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
+    }
+    pp_sent_finish(&sent);
+    return 0;
+}
+
+static int by_look(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    int order = (x->looked > y->looked) - (x->looked < y->looked);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name, unsigned most,
+                                          pp_sent_checked_fn *done, void *ctx)
+{
+    struct pp_sent_check *c = calloc(1, sizeof *c);
+    struct choice choice = {0};
+    if (!c) {
+        return NULL;
+    }
+    *c = (struct pp_sent_check){
+        .act = {.wake = on_wake, .kept = on_kept}, .mail = mail, .done = done, .ctx = ctx};
+    const struct pp_mailnet *net = net_of(c);
+    if (name) {
+        pp_record_bytes(&c->names, pp_str(name));
+    } else {
+        net->ops->replay(net->impl, pp_str("t:"), choose, &choice);
+        if (choice.n) {
+            qsort(choice.all, choice.n, sizeof *choice.all, by_look);
+        }
+        for (size_t i = 0; i < choice.n && i < most; i++) {
+            pp_record_bytes(&c->names, pp_str(choice.all[i].name));
+        }
+        free(choice.all);
+    }
+    net->ops->wake(net->impl, &c->act, pp_mail_now(mail).mono);
+    return c;
+}
