@@ -4,8 +4,10 @@ the test named with it must fail.
 
 A substrate's shared object asks for nothing but memory, strings and formatting, so no environment can
 break it: the changed source is compiled by itself and linked with the objects of the test in its place.
-Usage: mutants.py BUILD_FOLDER [WORD]: only those whose line has the word.
+Usage: mutants.py BUILD_FOLDER [all|WORD]: those whose words have the WORD; without it the first rule of
+each test.
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -59,7 +61,8 @@ def run(build, work, test, source, old, new):
     with open(broken, "w", encoding="utf-8") as f:
         f.write(text.replace(old, new))
     made, old_object = os.path.join(work, "mutant.o"), object_of(build, source)
-    command = command_for(build, old_object) + ["-w", "-I", os.path.dirname(os.path.join(TOP, source))]
+    command = command_for(build, old_object) + ["-O0", "-w", "-I",
+                                                os.path.dirname(os.path.join(TOP, source))]
     done = subprocess.run(command + ["-c", broken, "-o", made], cwd=build, stderr=subprocess.PIPE,
                           text=True, check=False)
     if done.returncode:
@@ -78,20 +81,26 @@ def run(build, work, test, source, old, new):
     return "the test still passes" if done.returncode == 0 else None
 
 
-def main():
-    build, word = os.path.abspath(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
-    count = faults = 0
+def judge(build, mutant):
     with tempfile.TemporaryDirectory() as work:
-        for test, source, rule, old, new in mutants():
-            if word not in " ".join((test, source, rule)):
-                continue
-            count += 1
-            wrong = run(build, work, test, source, old, new)
-            if wrong:
-                faults += 1
-                print(f"{test}: {source}: {rule}: {wrong}", flush=True)
-    print(f"{count} rules broken, {faults} unnoticed")
-    sys.exit(1 if faults or not count else 0)
+        test, source, rule, old, new = mutant
+        wrong = run(build, work, test, source, old, new)
+        if wrong:
+            print(f"{test}: {source}: {rule}: {wrong}", flush=True)
+        return bool(wrong)
+
+
+def main():
+    build, word = os.path.abspath(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+    wanted = list(mutants())
+    if word is None:
+        wanted = list({m[0]: m for m in reversed(wanted)}.values())
+    elif word != "all":
+        wanted = [m for m in wanted if word in " ".join(m[:3])]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        faults = sum(pool.map(lambda mutant: judge(build, mutant), wanted))
+    print(f"{len(wanted)} rules broken, {faults} unnoticed")
+    sys.exit(1 if faults or not wanted else 0)
 
 
 main()
