@@ -379,6 +379,17 @@ bool pp_authority_revoked(struct pp_authority *a, const struct pp_certificate *c
     return revoked;
 }
 
+bool pp_authority_is_stale(struct pp_authority *a, pp_ns wall)
+{
+    bool old = false;
+    pthread_rwlock_rdlock(&a->lock);
+    for (size_t i = 0; i < a->trust->n; i++) {
+        old |= !a->trust->root[i].crl || wall >= a->trust->root[i].next_update;
+    }
+    pthread_rwlock_unlock(&a->lock);
+    return old;
+}
+
 int pp_authority_offer_crl(struct pp_authority *a, struct pp_bytes der)
 {
     X509_CRL *crl = crl_of(der);

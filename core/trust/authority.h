@@ -25,6 +25,8 @@ int pp_authority_check(struct pp_authority *a, const struct pp_certificate *c,
                        enum pp_certificate_kind kind, pp_ns wall);
 /* Is it on the list? (for capability-less checks) */
 bool pp_authority_revoked(struct pp_authority *a, const struct pp_certificate *c);
+/* Is there an authority whose list is past its time, or that has none? */
+bool pp_authority_is_stale(struct pp_authority *a, pp_ns wall);
 /* A CRL seen elsewhere: taken when it is signed by the CA and its number is higher.
  * 0 taken, PP_EXISTS not newer, PP_UNTRUSTED, PP_MALFORMED. This, reload and what is borrowed below
  * belong to one thread; checks may run on others meanwhile. */

@@ -27,6 +27,17 @@ static const struct text {
      "  peerpost enrol\n"
      "  peerpost enrol --certificate bob.cert.pem && peerpost publish\n"
      "  peerpost enrol --rollover\n"},
+    {"doctor",
+     "peerpost doctor [--json]\n"
+     "  Looks at everything that mail needs and says of each thing that fails what it is and what\n"
+     "  to do. Exit 69 when something fails.\n"
+     "Examples\n"
+     "  peerpost doctor\n"},
+    {"completion", "peerpost completion bash | zsh | fish\n"
+                   "  Prints what a shell needs to complete command lines of peerpost.\n"
+                   "Examples\n"
+                   "  eval \"$(peerpost completion bash)\"          (in ~/.bashrc)\n"
+                   "  peerpost completion fish > ~/.config/fish/completions/peerpost.fish\n"},
     {"trust",
      "peerpost trust [list] [--json] | accept ADDRESS | forget ADDRESS\n"
      "  Which key each of your correspondents is known by. A new key is taken by itself when the\n"
@@ -189,6 +200,8 @@ static const char whole[] =
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
     "  peerpost serve               mail in the background, for mail readers\n"
+    "  peerpost doctor              what is wrong, and what to do\n"
+    "  peerpost completion SHELL    completion of command lines for bash, zsh, fish\n"
     "  peerpost trust               which key each correspondent is known by\n"
     "  peerpost passphrase          put your keys under a passphrase\n"
     "  peerpost export, import      your keys in one file, for another computer\n"

@@ -32,6 +32,8 @@ static const struct command {
     {"quarantine", cli_quarantine},
     {"train", cli_train},
     {"serve", cli_serve},
+    {"doctor", cli_doctor},
+    {"completion", cli_completion},
     {"trust", cli_trust},
     {"passphrase", cli_passphrase},
     {"export", cli_export},
@@ -46,6 +48,11 @@ static cli_command *command_of(const char *name)
         }
     }
     return NULL;
+}
+
+const char *cli_command_name(size_t i)
+{
+    return i < sizeof commands / sizeof *commands ? commands[i].name : NULL;
 }
 
 bool cli_flag(char **argv, int i, const char *name)
@@ -131,7 +138,7 @@ static int open_log(struct cli *cli, struct pp_error *error)
 /* These find out by themselves whether there is a configuration. */
 static bool needs_no_config(cli_command *command)
 {
-    return command == cli_join;
+    return command == cli_join || command == cli_doctor || command == cli_completion;
 }
 
 static int run(struct cli *cli, cli_command *command, int argc, char **argv)
