@@ -15,7 +15,7 @@
 #define PP_WIRE_HEADER 10
 #define PP_WIRE_REPLY 0x80u  /* of kind */
 #define PP_WIRE_ACTIVE 0x01u /* of flags: the sender is an active member */
-#define PP_EXTRA_MAX 8       /* octets that a substrate may add to each peer (CAN: its zone) */
+#define PP_EXTRA_MAX 10      /* octets that a substrate may add to each peer (CAN: zones) */
 #define PP_PAGE_MAX 38       /* peers in a page: what fits with IPv4 */
 
 /* Kinds that all substrates share; their own begin at PP_WIRE_OWN. */

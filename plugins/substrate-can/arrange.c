@@ -50,25 +50,20 @@ static uint32_t owner_of(const struct tree *t, struct can_zone point)
     return i;
 }
 
-/* The owner keeps the half with its own point, else the joiner takes that with his. */
-static void split(struct tree *t, uint32_t i, uint32_t joiner, struct can_zone owners_point,
-                  struct can_zone joiners_point)
+static void split(struct tree *t, uint32_t i, uint32_t joiner, struct can_zone given)
 {
     struct leaf *leaf = &t->at[i];
-    struct can_zone high = can_half(leaf->zone, 1);
-    bool takes_high = can_inside(joiners_point, leaf->zone) && !can_inside(owners_point, leaf->zone)
-                          ? can_inside(joiners_point, high)
-                          : !can_inside(owners_point, high);
     for (unsigned bit = 0; bit < 2; bit++) {
+        struct can_zone half = can_half(leaf->zone, bit);
         leaf->child[bit] = t->n;
-        t->at[t->n++] = (struct leaf){
-            {0, 0}, bit == takes_high ? joiner : leaf->owner, can_half(leaf->zone, bit)};
+        t->at[t->n++] =
+            (struct leaf){{0, 0}, can_zone_equal(half, given) ? joiner : leaf->owner, half};
     }
 }
 
 static void join_all(struct tree *t, struct pp_substrate_node *const *nodes, size_t n)
 {
-    t->at[t->n++] = (struct leaf){{0, 0}, 0, {0, 0}};
+    t->at[t->n++] = (struct leaf){0};
     for (uint32_t i = 1; i < n; i++) {
         struct can_zone point = can_point(t->space, &nodes[i]->m.a.self.id);
         t->best = owner_of(t, point);
@@ -81,8 +76,8 @@ static void join_all(struct tree *t, struct pp_substrate_node *const *nodes, siz
                 break;
             }
         }
-        uint32_t owner = t->at[t->best].owner;
-        split(t, t->best, i, can_point(t->space, &nodes[owner]->m.a.self.id), point);
+        const struct pp_id *owner = &nodes[t->at[t->best].owner]->m.a.self.id;
+        split(t, t->best, i, can_half_for(t->at[t->best].zone, can_point(t->space, owner), point));
     }
 }
 
@@ -93,20 +88,6 @@ struct touching {
     pp_ns now;
     bool lists; /* the second pass: what the neighbours know */
 };
-
-static void copy_list(struct can_neighbour *who, const struct pp_substrate_node *other)
-{
-    if (!who) {
-        return; /* no room for it */
-    }
-    who->list = malloc((other->n + 1u) * sizeof *who->list);
-    for (uint16_t i = 0; who->list && i < other->n; i++) {
-        who->list[i] = (struct can_heard){other->at[i].entry.peer, other->at[i].zones.at[0]};
-        who->n_list++;
-    }
-    who->listed = true;
-    who->list_version = other->list_version;
-}
 
 static void put_touching(struct touching *c, const struct tree *t, uint32_t i)
 {
@@ -121,7 +102,7 @@ static void put_touching(struct touching *c, const struct tree *t, uint32_t i)
     }
     struct pp_substrate_node *other = c->nodes[leaf->owner];
     if (c->lists) {
-        copy_list(can_find(c->n, &other->m.a.self.id), other);
+        can_put_list(c->n, other);
     } else {
         can_put(c->n, other, c->now);
     }
@@ -135,7 +116,6 @@ static void enliven(struct pp_substrate_node *n, pp_ns now)
     n->m.state = n->m.told = PP_ACTIVE;
     n->upkeep_at = now + pp_random_jitter(random, n->net->update / 4);
     n->faces_at = now + pp_random_jitter(random, n->net->update);
-    n->defrag_at = now + pp_random_jitter(random, n->net->update / 2);
 }
 
 void can_arrange(struct pp_substrate_node *const *nodes, size_t n, pp_ns now)
@@ -153,7 +133,6 @@ void can_arrange(struct pp_substrate_node *const *nodes, size_t n, pp_ns now)
             struct pp_substrate_node *node = nodes[t.at[i].owner];
             can_free(&node->m);
             can_zones_add(&node->zones, t.at[i].zone);
-            node->version = (uint32_t)(now >> 30);
         }
     }
     for (size_t i = 0; i < 2 * n; i++) {

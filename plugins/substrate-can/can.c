@@ -16,24 +16,20 @@ static const struct pp_option options[] = {
      "referrals name neighbours' neighbours too, which halves the way"},
     {"update", PP_OPT_TIME, "10s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
      "period in which neighbours tell each other their zones"},
+    {"wards", PP_OPT_TIME, "2h", (int64_t)PP_SECOND, (int64_t)PP_DAY, PP_SCOPE_NODE,
+     "time for which a dead node's zone is kept for a joiner or its return"},
 };
 
 static int open_net(struct pp_net **net, const union pp_value *values,
                     const struct pp_substrate_host *host, struct pp_error *error)
 {
-    struct pp_net *made = malloc(sizeof *made);
-    if (!made) {
-        return pp_fail(error, PP_NOMEM, "can: out of memory");
-    }
-    *made = (struct pp_net){host, can_space((unsigned)values[0].number), values[1].flag,
-                            values[2].flag, (pp_ns)values[3].number};
-    *net = made;
-    return PP_OK;
-}
-
-static void close_net(struct pp_net *net)
-{
-    free(net);
+    const struct pp_net made = {host,
+                                can_space((unsigned)values[0].number),
+                                values[1].flag,
+                                values[2].flag,
+                                (pp_ns)values[3].number,
+                                (pp_ns)values[4].number};
+    return pp_net_keep(net, &made, sizeof made, "can", error);
 }
 
 static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
@@ -47,37 +43,40 @@ static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
         break;
     case PP_WIRE_PING:
         if (pp_read_ping(body, &ping) == PP_OK) {
-            pp_member_pong(m, rx, header, NULL, NULL, CAN_ZONE_LEN);
+            pp_member_pong(m, rx, header, NULL, NULL, CAN_PLACE);
         }
         break;
     case CAN_STATE:
         can_on_state(n, now, rx, header, body, proved);
         break;
-    case CAN_LIST:
-        can_on_list(n, rx, header, body);
-        break;
-    default:
-        if (!proved) {
-            return;
-        }
-        if (header->kind == CAN_JOIN) {
+    case CAN_JOIN:
+        if (proved) {
             can_on_join(n, now, rx, header, body);
-        } else if (header->kind == CAN_ACCEPT) {
-            can_on_accept(n, now, rx, header, body);
-        } else if (header->kind == CAN_HANDOVER) {
-            can_on_handover(n, now, rx, header, body);
-        } else if (header->kind == CAN_LEAVE && pp_read_done(body)) {
+        }
+        break;
+    case CAN_GIVE:
+        if (proved) {
+            can_on_give(n, now, rx, header, body);
+        }
+        break;
+    case CAN_LEAVE:
+        if (proved && pp_read_done(body)) {
             can_forget(m, now, &rx->from.id);
         }
+        break;
+    default:
+        break;
     }
 }
 
-static const struct pp_member_ops member_ops = {.entry = can_entry,
+static const struct pp_member_ops member_ops = {.tables = can_tables,
+                                                .entry = pp_tables_entry,
+                                                .known = pp_tables_known,
+                                                .peers = pp_tables_peers,
+                                                .free = can_free,
                                                 .wanted = can_wanted,
                                                 .learn = can_learn,
                                                 .forget = can_forget,
-                                                .known = can_known,
-                                                .peers = can_peers,
                                                 .seek_k = 1,
                                                 .place_key = can_place_key,
                                                 .greet = can_greet,
@@ -88,8 +87,7 @@ static const struct pp_member_ops member_ops = {.entry = can_entry,
                                                 .request = request,
                                                 .tick = can_tick,
                                                 .next = can_next,
-                                                .goodbye = can_goodbye,
-                                                .free = can_free};
+                                                .goodbye = can_goodbye};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
@@ -98,28 +96,23 @@ static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_r
     if (n) {
         pp_member_init(&n->m, &member_ops, &can_lookup_ops, net->host, ctx, role, self, seed);
         n->net = net;
-        n->upkeep_at = n->faces_at = n->defrag_at = PP_NEVER;
+        n->upkeep_at = n->faces_at = n->settle_at = PP_NEVER;
     }
     return n;
 }
 
 static void describe(struct pp_bytes payload, char *text, size_t cap)
 {
-    static const char *const own[] = {"STATE", "LIST", "JOIN", "ACCEPT", "HANDOVER", "LEAVE"};
+    static const char *const own[] = {"STATE", "JOIN", "GIVE", "LEAVE"};
     pp_describe(payload, own, CAN_KINDS - PP_WIRE_OWN, text, cap);
 }
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    .plugin = {.abi = PP_SUBSTRATE_ABI,
-               .kind = PP_KIND_SUBSTRATE,
-               .name = "can",
-               .version = "1",
-               .options = options,
-               .n_options = sizeof options / sizeof *options},
+    PP_MEMBER_PLUGIN("can", options),
     .wire = CAN_WIRE,
     .open = open_net,
-    .close = close_net,
+    .close = pp_net_drop,
     .create = create,
     PP_MEMBER_FUNCTIONS,
     .covers = can_covers,

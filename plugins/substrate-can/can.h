@@ -2,10 +2,14 @@
  * CAN (Ratnasamy et al. 2001) with zones as bit strings of the partition tree: the state of one
  * node and what the files of this folder call of each other.
  *
- * A node holds zones: one in quiet times, more after takeovers. Its neighbours are exactly the
- * nodes with a zone that touches (or, in a dispute, overlaps) one of its own, each known from its
- * own word. What neighbours say of theirs is hearsay: it bounds holes, ranks takers and settles
- * `covers`, and is asked before it is believed.
+ * A node has one home, the zone by which it is near to keys or not, and may keep wards: zones of
+ * dead neighbours, which it routes for until a joiner or a neighbour whom they complete takes them.
+ * So a death changes nobody else's nearness. Of two who claim the same part the stronger claim
+ * stays: a home before a ward, the deeper, the smaller id; at each point one claim never yields.
+ *
+ * Its neighbours are exactly the nodes with a zone that touches (or, in a dispute, overlaps) one of
+ * its own, each known from its own word. What neighbours say of theirs is hearsay: it bounds holes,
+ * ranks takers, shortens ways and settles `covers`, and is asked before it is believed.
  */
 #ifndef CAN_H
 #define CAN_H
@@ -14,20 +18,16 @@
 
 #include <common/member.h>
 
-#define CAN_WIRE 1        /* raise when the format changes */
-#define CAN_KNOWN 64      /* peers that a client or joiner remembers */
-#define CAN_SEEN 64       /* answers of others than neighbours that are remembered */
-#define CAN_GAPS 8        /* holes looked after at a time */
-#define CAN_TAG_PROBE 1u  /* of a ping: it may have become a neighbour */
-#define CAN_TOUCHING 256  /* neighbours, at most */
-#define CAN_LIST_MAX 1024 /* hearsay of one neighbour */
+#define CAN_WIRE 2                   /* raise when the format changes */
+#define CAN_KNOWN 64                 /* peers that a client or joiner remembers */
+#define CAN_TAG_PROBE 1u             /* of a ping: it may have become a neighbour */
+#define CAN_TOUCHING 256             /* neighbours, at most */
+#define CAN_PLACE (2 * CAN_ZONE_LEN) /* with a peer in FIND: its home, its ward nearest the key */
 
 enum can_kind {
-    CAN_STATE = PP_WIRE_OWN, /* my zones; the reply: yours */
-    CAN_LIST,                /* your neighbours, from an index on */
-    CAN_JOIN,                /* let me in: offer, referral or "busy" */
-    CAN_ACCEPT,              /* I take what was offered; the reply commits */
-    CAN_HANDOVER,            /* take these zones; the reply accepts */
+    CAN_STATE = PP_WIRE_OWN, /* my zones, and my neighbours if you have not heard; reply: yours */
+    CAN_JOIN,                /* let me in; reply: a zone, a referral or "busy" */
+    CAN_GIVE,                /* take these zones; the reply accepts */
     CAN_LEAVE,               /* I am gone; no reply */
     CAN_KINDS
 };
@@ -36,67 +36,54 @@ struct pp_net {
     const struct pp_substrate_host *host;
     struct can_space space;
     bool uniform, shortcuts;
-    pp_ns update;
+    pp_ns update, wards;
 };
 
-/* Told by another, or answered in passing. */
+/* Told by a neighbour of one of his. */
 struct can_heard {
     struct pp_peer peer;
     struct can_zone zone;
 };
 
-struct can_neighbour {
-    struct pp_entry entry; /* first */
+/* What is known of a neighbour beside its entry. */
+struct can_facts {
     struct can_zones zones;
-    struct can_heard *list; /* its neighbours, as it told them */
-    uint32_t version, list_version;
-    uint32_t where;  /* its endpoint as it stands in our list, hashed */
-    uint32_t stated; /* when it last told its zones, in ticks of 2^24 ns */
+    struct can_heard *list;   /* its neighbours, as it told them */
+    uint32_t version, listed; /* of its word, and of its list */
+    uint32_t where;           /* its endpoint as it stands in our list, hashed */
+    uint32_t stated;          /* when it last told its zones, in ticks of 2^24 ns */
     uint16_t n_list;
     uint8_t contradicted; /* it now tells an older version than we hold */
-    bool listed;
 };
 
 /* What a node says of itself. */
-struct can_state {
+struct can_word {
+    uint32_t have, version; /* have: the version of the listener's list that is known */
     struct can_zone zones[CAN_ZONES_MAX];
-    uint32_t version, list_version;
     uint8_t n;
-};
-
-/* A part of the space next to us that nobody is known to hold. */
-struct can_gap {
-    struct can_zone zone;
-    pp_ns due;
-    bool searched, there;
-};
-
-/* What was offered to a joiner. */
-struct can_grant {
-    struct pp_peer peer;
-    struct can_zone zone;
-    pp_ns until;
-    bool accepted;
+    bool listed;
+    struct pp_page list; /* neighbours, a zone with each */
 };
 
 struct pp_substrate_node {
     struct pp_member m; /* first */
     const struct pp_net *net;
     struct can_zones zones;
-    struct can_neighbour *at; /* by id; before joining: whom we know */
-    struct can_heard *seen;
-    struct can_gap *gaps;
-    struct can_grant grant;
-    pp_ns upkeep_at, faces_at, defrag_at;
-    uint32_t version, list_version;
-    uint16_t n, cap, n_seen, next_seen;
-    uint8_t n_gaps, referrals, attempt; /* attempt: takers that did not take */
-    bool searching, handing;
-    struct can_zone sought, handed; /* the hole searched; the zone being handed over */
-    struct pp_id taker;
+    struct pp_peerset near;               /* by id; before joining: whom we know */
+    struct can_facts *facts;              /* one for each of `near` */
+    pp_ns upkeep_at, faces_at, settle_at; /* settle_at: wards find a home */
+    pp_ns granted_until;
+    uint32_t version;
+    uint8_t referrals;
+    bool searching, giving;
+    bool holed, searched; /* a hole is looked after; it was searched and nobody found */
+    struct can_zone hole;
+    pp_ns hole_at;                  /* it is our turn to see to it */
+    struct can_zone granted, given; /* to the joiner; on offer to the taker */
+    struct pp_id joiner, taker;
 };
 
-static inline struct pp_substrate_node *can_node(struct pp_member *m)
+static inline struct pp_substrate_node *can_node(const struct pp_member *m)
 {
     return (struct pp_substrate_node *)m;
 }
@@ -106,8 +93,8 @@ static inline const struct pp_substrate_node *can_of(const struct pp_agent *a)
     return (const struct pp_substrate_node *)a;
 }
 
-/* walk.c: what is known of the space, as claims in order, and descents of the partition tree. */
-enum can_source { CAN_OWN, CAN_TABLE, CAN_ANSWERED, CAN_HEARSAY };
+/* claims.c: what is known of the space, as claims in order, and descents of the partition tree. */
+enum can_source { CAN_OWN, CAN_TABLE, CAN_HEARSAY };
 
 struct can_claim {
     struct can_zone zone;
@@ -120,9 +107,11 @@ struct can_view {
     size_t n;
 };
 
-/* Own zones, neighbours', what they say, what has answered; false: out of memory. */
+/* Own zones, neighbours', what they say of others; false: out of memory. */
 bool can_view_take(const struct pp_substrate_node *n, pp_ns now, struct can_view *view);
 void can_view_sort(struct can_view *view);
+/* First claim of [from, to) that is not before the zone. */
+size_t can_view_lower(const struct can_view *view, size_t from, size_t to, struct can_zone zone);
 
 struct can_walk {
     const struct can_view *view;
@@ -143,56 +132,42 @@ struct can_faces {
 bool can_faces_enter(void *faces, struct can_zone zone);
 
 /* messages.c */
-struct can_handover {
-    struct can_state state;
-    struct pp_page page;
-};
 void can_write_zone(struct pp_writer *w, struct can_zone zone);
 void can_read_zone(struct pp_reader *r, struct can_zone *zone);
-void can_write_state(struct pp_writer *w, const struct pp_substrate_node *n);
-int can_read_state(struct pp_reader *r, struct can_state *state);
-/* false: malformed. */
-bool can_read_handover(struct pp_reader *r, struct can_handover *handover);
-/* Neighbours with their zones from index `from` on, those first that touch `zone` (or NULL). */
-void can_write_list(struct pp_writer *w, const struct pp_substrate_node *n, size_t from,
-                    const struct can_zone *zone);
+/* Our word on these zones; `list`: with our neighbours, those first that touch one of the zones. */
+void can_write_word(struct pp_writer *w, const struct pp_substrate_node *n, uint32_t have,
+                    const struct can_zones *zones, bool list);
+void can_write_list(struct pp_writer *w, const struct pp_substrate_node *n,
+                    const struct can_zones *first);
+bool can_read_word(struct pp_reader *r, struct can_word *word); /* false: malformed */
 
 /* state.c */
-struct can_neighbour *can_find(const struct pp_substrate_node *n, const struct pp_id *id);
-const struct can_heard *can_seen(const struct pp_substrate_node *n, const struct pp_id *id);
-void can_see(struct pp_substrate_node *n, const struct pp_peer *peer, struct can_zone zone);
-struct pp_entry *can_entry(const struct pp_member *m, const struct pp_id *id);
+size_t can_tables(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX]);
+struct can_facts *can_find(const struct pp_substrate_node *n, const struct pp_id *id);
 bool can_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
 void can_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
-size_t can_known(const struct pp_member *m);
-size_t can_peers(const struct pp_member *m, struct pp_peer *out, size_t cap);
 void can_free(struct pp_member *m);
-/* A peer's own word on its zones. replied: it answers a request of ours. */
-void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
-                    const struct can_state *state, bool replied);
 /* Our zones have changed: tells all neighbours and drops those that are none any more. */
 void can_changed(struct pp_substrate_node *n, pp_ns now);
 void can_greet(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w);
 void can_greeted(struct pp_member *m, pp_ns now, struct pp_answer *answer);
 void can_on_state(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
                   const struct pp_header *header, struct pp_reader *body, bool proved);
-/* A peer that was told of with this zone: asked when it would be a new neighbour. */
+/* Peers that were told of with their zones: asked when they would be new neighbours. */
 void can_hear(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
               struct can_zone zone, const struct pp_peer *teller);
-/* The same for a page of peers and zones. */
 void can_hear_page(struct pp_substrate_node *n, pp_ns now, const struct pp_page *page,
                    const struct pp_peer *teller);
+/* A neighbour as another instance has it, and then its list: for arranging. */
+void can_put(struct pp_substrate_node *n, const struct pp_substrate_node *other, pp_ns now);
+void can_put_list(struct pp_substrate_node *n, const struct pp_substrate_node *other);
 
 /* join.c */
 void can_activated(struct pp_member *m, pp_ns now);
 void can_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 void can_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body);
-void can_on_accept(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                   const struct pp_header *header, struct pp_reader *body);
-/* Is this part of the space promised to a joiner who is about to take it? */
-bool can_promised(const struct pp_substrate_node *n, pp_ns now, struct can_zone zone);
 
 /* route.c */
 extern const struct pp_lookup_ops can_lookup_ops;
@@ -206,23 +181,19 @@ void can_merged(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* repair.c */
 void can_tick(struct pp_member *m, pp_ns now);
 pp_ns can_next(const struct pp_member *m);
+/* We keep a new ward: it waits for a joiner, or, where they pile up, is given away soon. */
+void can_warded(struct pp_substrate_node *n, pp_ns now);
 /* Something next to us changed: our faces are looked over soon. */
 void can_faces_soon(struct pp_substrate_node *n, pp_ns now);
-/* Does `a` come before `b` among the takers of a hole? */
-bool can_taker_before(struct can_zone hole, struct can_zone a, const struct pp_id *a_id,
+/* Does `a` come before `b` among the takers of a zone? */
+bool can_taker_before(struct can_zone zone, struct can_zone a, const struct pp_id *a_id,
                       struct can_zone b, const struct pp_id *b_id);
-void can_pull_list(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer, size_t from);
-void can_on_list(struct pp_substrate_node *n, const struct pp_rx *rx,
-                 const struct pp_header *header, struct pp_reader *body);
 
-/* handover.c: leaving, and giving extra zones to those whom they complete. */
+/* give.c: leaving, and wards given to those whom they make whole. */
 bool can_goodbye(struct pp_member *m, pp_ns now);
-void can_defragment(struct pp_substrate_node *n, pp_ns now);
-void can_on_handover(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                     const struct pp_header *header, struct pp_reader *body);
-
-/* A neighbour as another instance has it: for arranging. */
-void can_put(struct pp_substrate_node *n, const struct pp_substrate_node *other, pp_ns now);
+void can_settle(struct pp_substrate_node *n, pp_ns now);
+void can_on_give(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+                 const struct pp_header *header, struct pp_reader *body);
 
 /* check.c, arrange.c */
 void can_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);

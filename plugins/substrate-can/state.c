@@ -1,7 +1,7 @@
 /*
- * The neighbours and zones of a node and the only code that changes them: who stands in the table,
- * what a peer's own word does to it, and who gives way when two claim the same part of the space
- * (the deeper keeps, among equals the smaller id: at each point the deepest claim never yields).
+ * The neighbours and zones of a node and the only code that changes them by what others say: who
+ * stands in the table, what a peer's own word does to it, and who gives way when two claim the same
+ * part of the space.
  */
 #include "can.h"
 
@@ -9,201 +9,138 @@
 
 #define TICK_SHIFT 24
 
-static size_t place(const struct pp_substrate_node *n, const struct pp_id *id)
+static const struct pp_order by_id = {.distance = pp_distance_clockwise};
+
+size_t can_tables(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX])
 {
-    size_t from = 0, to = n->n;
-    while (from < to) {
-        size_t middle = (from + to) / 2;
-        if (pp_id_compare(&n->at[middle].entry.peer.id, id) < 0) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
-    }
-    return from;
+    out[0] = (struct pp_table){&can_node(m)->near, by_id, CAN_TOUCHING};
+    return 1;
 }
 
-struct can_neighbour *can_find(const struct pp_substrate_node *n, const struct pp_id *id)
+struct can_facts *can_find(const struct pp_substrate_node *n, const struct pp_id *id)
 {
-    size_t at = place(n, id);
-    return at < n->n && pp_id_equal(&n->at[at].entry.peer.id, id) ? &n->at[at] : NULL;
+    int at = pp_peerset_find(&n->near, &by_id, id);
+    return at >= 0 ? &n->facts[at] : NULL;
 }
 
-const struct can_heard *can_seen(const struct pp_substrate_node *n, const struct pp_id *id)
+static void take_out(struct pp_substrate_node *n, size_t at)
 {
-    for (size_t i = 0; i < n->n_seen; i++) {
-        if (pp_id_equal(&n->seen[i].peer.id, id)) {
-            return &n->seen[i];
-        }
-    }
-    return NULL;
+    can_zones_free(&n->facts[at].zones);
+    free(n->facts[at].list);
+    pp_peerset_remove(&n->near, at);
+    memmove(n->facts + at, n->facts + at + 1, (n->near.n - at) * sizeof *n->facts);
+    n->version++;
 }
 
-void can_see(struct pp_substrate_node *n, const struct pp_peer *peer, struct can_zone zone)
+static struct can_facts *put_in(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer)
 {
-    const struct can_heard *known = can_seen(n, &peer->id);
-    if (!n->seen) {
-        n->seen = malloc(CAN_SEEN * sizeof *n->seen);
-    }
-    if (!n->seen) {
-        return;
-    }
-    size_t at = known ? (size_t)(known - n->seen) : n->n_seen;
-    if (at == CAN_SEEN) {
-        at = n->next_seen;
-        n->next_seen = (uint16_t)((at + 1) % CAN_SEEN);
-    } else if (!known) {
-        n->n_seen++;
-    }
-    n->seen[at] = (struct can_heard){*peer, zone};
-}
-
-static void unsee(struct pp_substrate_node *n, const struct pp_id *id)
-{
-    const struct can_heard *known = can_seen(n, id);
-    if (known) {
-        n->seen[known - n->seen] = n->seen[--n->n_seen];
-        n->next_seen = 0;
-    }
-}
-
-static void take_out(struct pp_substrate_node *n, struct can_neighbour *who)
-{
-    size_t at = (size_t)(who - n->at);
-    can_zones_free(&who->zones);
-    free(who->list);
-    n->n--;
-    memmove(n->at + at, n->at + at + 1, (n->n - at) * sizeof *n->at);
-    n->list_version++;
-}
-
-static struct can_neighbour *put_in(struct pp_substrate_node *n, pp_ns now,
-                                    const struct pp_peer *peer)
-{
-    if (n->n >= CAN_TOUCHING) {
+    struct pp_entry entry = pp_entry_now(peer, now);
+    struct can_facts *grown = realloc(n->facts, (n->near.n + 1u) * sizeof *grown);
+    if (!grown) {
         return NULL;
     }
-    if (n->n == n->cap) {
-        size_t cap = n->cap ? 2u * n->cap : 8;
-        struct can_neighbour *grown = realloc(n->at, cap * sizeof *grown);
-        if (!grown) {
-            return NULL;
-        }
-        n->at = grown;
-        n->cap = (uint16_t)cap;
+    n->facts = grown;
+    int at =
+        n->near.n < CAN_TOUCHING ? pp_peerset_insert(&n->near, &by_id, CAN_TOUCHING, &entry) : -1;
+    if (at < 0) {
+        return NULL;
     }
-    size_t at = place(n, &peer->id);
-    memmove(n->at + at + 1, n->at + at, (n->n - at) * sizeof *n->at);
-    n->at[at] = (struct can_neighbour){.entry = pp_entry_now(peer, now)};
-    n->n++;
-    n->list_version++;
-    return &n->at[at];
+    struct can_facts *facts = &n->facts[at];
+    memmove(facts + 1, facts, (n->near.n - 1u - (size_t)at) * sizeof *facts);
+    *facts = (struct can_facts){0};
+    n->version++;
+    return facts;
+}
+
+static uint32_t where(const struct pp_peer *peer)
+{
+    static const uint8_t key[16] = {0};
+    return (uint32_t)pp_siphash(key, peer, sizeof *peer);
 }
 
 void can_put(struct pp_substrate_node *n, const struct pp_substrate_node *other, pp_ns now)
 {
-    struct can_neighbour *who = put_in(n, now, &other->m.a.self);
-    if (who) {
-        can_zones_set(&who->zones, other->zones.at, other->zones.n);
-        who->version = other->version;
-        who->stated = (uint32_t)(now >> TICK_SHIFT);
+    struct can_facts *facts = put_in(n, now, &other->m.a.self);
+    if (facts) {
+        can_zones_set(&facts->zones, other->zones.at, other->zones.n);
+        facts->where = where(&other->m.a.self);
+        facts->stated = (uint32_t)(now >> TICK_SHIFT);
     }
 }
 
-struct pp_entry *can_entry(const struct pp_member *m, const struct pp_id *id)
+void can_put_list(struct pp_substrate_node *n, const struct pp_substrate_node *other)
 {
-    struct can_neighbour *who = can_find((const struct pp_substrate_node *)m, id);
-    return who ? &who->entry : NULL;
+    struct can_facts *facts = can_find(n, &other->m.a.self.id);
+    if (!facts) {
+        return; /* no room for it */
+    }
+    facts->list = malloc((other->near.n + 1u) * sizeof *facts->list);
+    for (uint16_t i = 0; facts->list && i < other->near.n; i++) {
+        facts->list[facts->n_list++] =
+            (struct can_heard){other->near.at[i].peer, other->facts[i].zones.at[0]};
+    }
+    facts->version = facts->listed = other->version;
 }
 
 bool can_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag)
 {
-    return tag & CAN_TAG_PROBE && !can_entry(m, id);
-}
-
-size_t can_known(const struct pp_member *m)
-{
-    return ((const struct pp_substrate_node *)m)->n;
-}
-
-size_t can_peers(const struct pp_member *m, struct pp_peer *out, size_t cap)
-{
-    const struct pp_substrate_node *n = (const struct pp_substrate_node *)m;
-    size_t count = 0;
-    for (size_t i = 0; i < n->n && count < cap; i++) {
-        if (!(n->at[i].entry.flags & PP_ENTRY_SUSPECT)) {
-            out[count++] = n->at[i].entry.peer;
-        }
-    }
-    return count;
+    return tag & CAN_TAG_PROBE && !can_find(can_node(m), id);
 }
 
 void can_free(struct pp_member *m)
 {
     struct pp_substrate_node *n = can_node(m);
-    while (n->n > 0) {
-        take_out(n, &n->at[n->n - 1]);
+    while (n->near.n > 0) {
+        take_out(n, n->near.n - 1u);
     }
     can_zones_free(&n->zones);
-    free(n->at);
-    free(n->seen);
-    free(n->gaps);
-    n->at = NULL;
-    n->seen = NULL;
-    n->gaps = NULL;
-    n->cap = n->n_seen = 0;
-    n->n_gaps = 0;
+    free(n->facts);
+    n->facts = NULL;
+    n->holed = false;
 }
 
 /* A client's or joiner's memory: the one not heard for the longest gives way. */
 static void remember(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer)
 {
-    if (n->n >= CAN_KNOWN) {
-        size_t oldest = 0;
-        for (size_t i = 1; i < n->n; i++) {
-            if (pp_entry_age(&n->at[i].entry, now) > pp_entry_age(&n->at[oldest].entry, now)) {
-                oldest = i;
-            }
+    if (!can_find(n, &peer->id)) {
+        if (n->near.n >= CAN_KNOWN) {
+            take_out(n, (size_t)pp_peerset_oldest(&n->near, now));
         }
-        take_out(n, &n->at[oldest]);
+        put_in(n, now, peer);
     }
-    put_in(n, now, peer);
 }
 
 void can_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag)
 {
     struct pp_substrate_node *n = can_node(m);
+    bool member = m->phase == PP_PHASE_MEMBER;
     (void)tag;
     if (pp_id_is_zero(&peer->id) || m->phase >= PP_PHASE_LEAVING ||
         (!m->client && pp_id_equal(&peer->id, &m->a.self.id))) {
         return;
     }
-    bool member = m->phase == PP_PHASE_MEMBER;
-    if (!member && !can_find(n, &peer->id)) {
+    if (!member) {
         remember(n, now, peer);
     }
-    if (m->client || (member && n->n > 0)) { /* a passer-by is no neighbour: still alone */
-        pp_member_set_state(m, n->n_gaps && member ? PP_DEGRADED : PP_ACTIVE);
+    if (m->client || (member && n->near.n > 0)) { /* a passer-by is no neighbour: still alone */
+        pp_member_set_state(m, n->holed && member ? PP_DEGRADED : PP_ACTIVE);
     }
 }
 
 void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
     struct pp_substrate_node *n = can_node(m);
-    struct can_neighbour *who = can_find(n, id);
-    unsee(n, id);
-    if (n->grant.accepted && pp_id_equal(&n->grant.peer.id, id)) {
-        return; /* our joiner, who is not active yet */
-    }
-    if (!who) {
+    int at = pp_peerset_find(&n->near, &by_id, id);
+    bool member = m->phase == PP_PHASE_MEMBER, last = member && n->near.n == 1;
+    if (at < 0) {
         return;
     }
-    bool last = m->phase == PP_PHASE_MEMBER && !m->client && n->n == 1;
-    for (size_t i = 0; i < who->n_list && last; i++) { /* they may be all that is left to us */
-        pp_member_candidate(m, now, &who->list[i].peer, &who->entry.peer, CAN_TAG_PROBE);
+    const struct can_facts *facts = &n->facts[at];
+    for (size_t i = 0; i < facts->n_list && last; i++) { /* they may be all that is left to us */
+        pp_member_candidate(m, now, &facts->list[i].peer, &n->near.at[at].peer, CAN_TAG_PROBE);
     }
-    take_out(n, who);
-    if (m->phase == PP_PHASE_MEMBER && !m->client) {
+    take_out(n, (size_t)at);
+    if (member) {
         can_faces_soon(n, now);
     }
     if (last) {
@@ -211,9 +148,23 @@ void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
     }
 }
 
-/* ---- a peer's own word ---- */
+/* ---- who gives way ---- */
 
-/* The part of own zone `index` that is `taken` is given up; the rest stays, in pieces. */
+/* Largest of them: the home when there was none left. */
+static void find_home(struct can_zones *zones)
+{
+    size_t best = can_zones_home(zones);
+    if (zones->n == 0 || !zones->at[best].ward) {
+        return;
+    }
+    for (size_t i = 0; i < zones->n; i++) {
+        best = zones->at[i].depth < zones->at[best].depth ? i : best;
+    }
+    zones->at[best].ward = false;
+}
+
+/* The part of own zone `index` that is `taken` is given up; the rest stays, in pieces, as wards but
+ * for the largest piece of a home. */
 static bool give_up(struct pp_substrate_node *n, size_t index, struct can_zone taken)
 {
     struct can_zone rest = n->zones.at[index];
@@ -225,7 +176,9 @@ static bool give_up(struct pp_substrate_node *n, size_t index, struct can_zone t
         unsigned bit = taken.prefix >> (CAN_DEPTH_MAX - 1 - rest.depth) & 1u;
         can_zones_add(&n->zones, can_half(rest, !bit));
         rest = can_half(rest, bit);
+        rest.ward = true;
     }
+    find_home(&n->zones);
     return true;
 }
 
@@ -233,54 +186,59 @@ static bool give_up(struct pp_substrate_node *n, size_t index, struct can_zone t
 static bool yields(const struct pp_substrate_node *n, struct can_zone ours, struct can_zone theirs,
                    const struct pp_id *id)
 {
-    if (n->handing && pp_id_equal(&n->taker, id) && can_zone_equal(ours, n->handed) &&
-        can_inside(ours, theirs)) {
+    if (!can_nested(ours, theirs)) {
+        return false;
+    }
+    if (n->giving && pp_id_equal(&n->taker, id) && can_zone_equal(ours, n->given)) {
         return true; /* we gave it to that very node */
     }
-    if (can_zone_equal(ours, theirs)) {
-        return pp_id_compare(id, &n->m.a.self.id) < 0;
+    if (ours.ward != theirs.ward) {
+        return ours.ward;
     }
-    return can_inside(theirs, ours);
+    if (ours.depth != theirs.depth) {
+        return ours.depth < theirs.depth;
+    }
+    return pp_id_compare(id, &n->m.a.self.id) < 0;
 }
 
 static bool yield_all(struct pp_substrate_node *n, const struct pp_id *id,
-                      const struct can_state *state)
+                      const struct can_word *word)
 {
     bool changed = false;
-    for (size_t i = 0; i < state->n; i++) {
-        for (size_t j = 0; j < n->zones.n; j++) {
-            struct can_zone ours = n->zones.at[j], theirs = state->zones[i];
+    for (size_t i = 0; i < word->n; i++) {
+        for (size_t j = n->zones.n; j-- > 0;) { /* pieces of one do not overlap the same again */
+            struct can_zone ours = n->zones.at[j], theirs = word->zones[i];
             struct can_zone part = can_inside(ours, theirs) ? ours : theirs;
-            if (yields(n, ours, theirs, id) && give_up(n, j, part)) {
-                changed = true;
-                j = (size_t)-1; /* the zones have moved */
-            }
+            changed = (yields(n, ours, theirs, id) && give_up(n, j, part)) || changed;
         }
     }
     return changed;
 }
 
+/* ---- a peer's own word ---- */
+
 /* Is this word newer than what we hold? A version that contradicts ours twice in replies is right:
  * ours came from a liar, or the clock of a restarted node is behind. */
-static bool newer(struct can_neighbour *who, const struct can_state *state, bool replied)
+static bool newer(struct can_facts *facts, const struct can_word *word, bool replied)
 {
-    int32_t ahead = (int32_t)(state->version - who->version);
-    bool same = state->n == who->zones.n;
-    for (size_t i = 0; i < state->n && same; i++) {
-        same = can_zones_find(&who->zones, state->zones[i]) >= 0;
+    int32_t ahead = (int32_t)(word->version - facts->version);
+    bool same = word->n == facts->zones.n;
+    for (size_t i = 0; i < word->n && same; i++) {
+        int at = can_zones_find(&facts->zones, word->zones[i]);
+        same = at >= 0 && facts->zones.at[at].ward == word->zones[i].ward;
     }
     if (same) {
-        who->version = ahead > 0 ? state->version : who->version;
-        who->contradicted = 0;
+        facts->version = ahead > 0 ? word->version : facts->version;
+        facts->contradicted = 0;
     }
     if (same || ahead > 0) {
         return !same;
     }
     if (!replied) { /* an old one, or ours is wrong: to be asked */
-        who->contradicted = who->contradicted ? who->contradicted : 1;
+        facts->contradicted = facts->contradicted ? facts->contradicted : 1;
         return false;
     }
-    return ++who->contradicted >= 2;
+    return ++facts->contradicted >= 2;
 }
 
 static bool touches_us(const struct pp_substrate_node *n, const struct can_zone *zones, size_t k)
@@ -293,113 +251,108 @@ static bool touches_us(const struct pp_substrate_node *n, const struct can_zone 
     return false;
 }
 
-static void place_neighbour(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
-                            const struct can_state *state)
+static void place(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+                  const struct can_word *word)
 {
-    struct can_neighbour *who = can_find(n, &peer->id);
-    if (n->m.phase == PP_PHASE_MEMBER && !touches_us(n, state->zones, state->n)) {
-        if (who) {
-            take_out(n, who);
+    int at = pp_peerset_find(&n->near, &by_id, &peer->id);
+    bool touches = n->m.phase != PP_PHASE_MEMBER || touches_us(n, word->zones, word->n);
+    if (at >= 0 && !touches) {
+        take_out(n, (size_t)at);
+    }
+    struct can_facts *facts = !touches ? NULL : at >= 0 ? &n->facts[at] : put_in(n, now, peer);
+    if (facts && can_zones_set(&facts->zones, word->zones, word->n) == PP_OK) {
+        facts->version = word->version;
+        facts->contradicted = 0;
+        n->version++;
+    }
+}
+
+/* All is lost to another: we tell so, and enter anew through the winner, who belongs to the network
+ * that goes on. */
+static void give_way(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+                     const struct can_word *word)
+{
+    struct pp_peer winner = *peer;
+    struct can_facts *facts;
+    remember(n, now, &winner);
+    facts = can_find(n, &winner.id);
+    if (facts) {
+        can_zones_set(&facts->zones, word->zones, word->n);
+    }
+    can_changed(n, now);
+    pp_member_rejoin(&n->m, now);
+    pp_member_seek(&n->m, now, &winner, 1);
+}
+
+/* What its word leaves to note of a neighbour: when it came, the list, a new endpoint. */
+static void note(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+                 const struct can_word *word)
+{
+    struct can_facts *facts = can_find(n, &peer->id);
+    if (!facts) {
+        return;
+    }
+    if (!facts->contradicted) {
+        facts->stated = (uint32_t)(now >> TICK_SHIFT);
+    }
+    n->version += facts->where != where(peer);
+    facts->where = where(peer);
+    if (!word->listed) {
+        return;
+    }
+    struct can_heard *list = realloc(facts->list, (word->list.n + 1u) * sizeof *list);
+    if (!list) {
+        return;
+    }
+    facts->list = list;
+    facts->n_list = 0;
+    for (size_t i = 0; i < word->list.n; i++) {
+        list[facts->n_list].peer = word->list.peers[i];
+        facts->n_list += can_zone_get(word->list.extra[i], &list[facts->n_list].zone);
+    }
+    facts->listed = word->version;
+}
+
+static void take_word(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+                      const struct can_word *word, bool replied)
+{
+    struct can_facts *facts = can_find(n, &peer->id);
+    bool member = n->m.phase == PP_PHASE_MEMBER;
+    if (!member && !facts) {
+        return;
+    }
+    if (pp_id_equal(&n->joiner, &peer->id)) {
+        n->granted_until = 0; /* it has taken its place */
+    }
+    if (!facts || newer(facts, word, replied)) {
+        bool changed = member && yield_all(n, &peer->id, word);
+        if (changed && n->zones.n == 0) {
+            give_way(n, now, peer, word);
+            return;
         }
-        if (state->n > 0) {
-            can_see(n, peer, state->zones[0]);
-        }
-        return;
-    }
-    who = who ? who : put_in(n, now, peer);
-    if (!who || can_zones_set(&who->zones, state->zones, state->n) != PP_OK) {
-        return;
-    }
-    unsee(n, &peer->id);
-    n->list_version++;
-    who->version = state->version;
-    who->contradicted = 0;
-    who->stated = (uint32_t)(now >> TICK_SHIFT);
-}
-
-/* A neighbour that has moved changes what our list says. */
-static void note_endpoint(struct pp_substrate_node *n, struct can_neighbour *who)
-{
-    static const uint8_t key[16] = {0};
-    const struct pp_peer *peer = &who->entry.peer;
-    uint32_t where = (uint32_t)pp_siphash(key, peer, sizeof *peer);
-    if (who->where != where) {
-        who->where = where;
-        n->list_version++;
-    }
-}
-
-/* All is lost to another: we enter anew through the winner, who belongs to the network that goes
- * on, and tell of him whoever asks why we have no zone. */
-static void follow(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *winner,
-                   const struct can_state *state)
-{
-    struct pp_peer via = *winner;
-    if (!can_find(n, &via.id)) {
-        remember(n, now, &via);
-    }
-    place_neighbour(n, now, &via, state);
-    pp_member_seek(&n->m, now, &via, 1);
-}
-
-void can_take_state(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
-                    const struct can_state *state, bool replied)
-{
-    struct pp_member *m = &n->m;
-    struct can_neighbour *who = can_find(n, &peer->id);
-    bool member = m->phase == PP_PHASE_MEMBER && !m->client;
-    if (!member && !who) {
-        return;
-    }
-    if (n->grant.accepted && pp_id_equal(&n->grant.peer.id, &peer->id)) {
-        n->grant.accepted = false; /* it has taken its place */
-        n->grant.until = 0;
-    }
-    bool news = !who || newer(who, state, replied);
-    if (who) {
-        who->stated = who->contradicted ? who->stated : (uint32_t)(now >> TICK_SHIFT);
-        note_endpoint(n, who);
-    }
-    if (news) {
-        bool changed = member && yield_all(n, &peer->id, state);
-        place_neighbour(n, now, peer, state);
+        place(n, now, peer, word);
         if (changed) {
+            can_warded(n, now); /* the pieces */
             can_changed(n, now);
         } else if (member) {
             can_faces_soon(n, now);
         }
     }
-    if (member && m->phase != PP_PHASE_MEMBER) {
-        follow(n, now, peer, state);
-        return;
-    }
-    who = can_find(n, &peer->id);
-    bool lost = member && !replied && state->n == 0; /* to whom? */
-    if (lost || (member && who && (!who->listed || who->list_version != state->list_version))) {
-        can_pull_list(n, now, peer, 0);
+    note(n, now, peer, word);
+    if (word->listed) {
+        can_hear_page(n, now, &word->list, peer);
     }
 }
 
 void can_changed(struct pp_substrate_node *n, pp_ns now)
 {
-    struct pp_member *m = &n->m;
-    uint32_t clock = (uint32_t)(now >> 30);
-    can_zones_join(&n->zones);
-    n->version = (int32_t)(clock - n->version) > 0 ? clock : n->version + 1;
-    for (size_t i = 0; i < n->n; i++) {
-        pp_member_ping(m, now, &n->at[i].entry.peer, 0);
+    n->version++;
+    for (size_t i = 0; i < n->near.n; i++) {
+        pp_member_ping(&n->m, now, &n->near.at[i].peer, 0);
     }
-    if (n->zones.n == 0) {
-        n->n_gaps = 0;
-        pp_member_rejoin(m, now);
-        return;
-    }
-    for (size_t i = n->n; i-- > 0;) {
-        if (!touches_us(n, n->at[i].zones.at, n->at[i].zones.n)) {
-            if (n->at[i].zones.n > 0) {
-                can_see(n, &n->at[i].entry.peer, n->at[i].zones.at[0]);
-            }
-            take_out(n, &n->at[i]);
+    for (size_t i = n->near.n; i-- > 0 && n->zones.n > 0;) {
+        if (!touches_us(n, n->facts[i].zones.at, n->facts[i].zones.n)) {
+            take_out(n, i);
         }
     }
     can_faces_soon(n, now);
@@ -407,40 +360,40 @@ void can_changed(struct pp_substrate_node *n, pp_ns now)
 
 void can_greet(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w)
 {
-    (void)to;
+    struct pp_substrate_node *n = can_node(m);
+    const struct can_facts *facts = can_find(n, &to->id);
     pp_agent_begin(&m->a, w, CAN_STATE);
-    can_write_state(w, can_node(m));
+    can_write_word(w, n, facts ? facts->listed : 0, &n->zones, n->zones.n == 0);
 }
 
 void can_greeted(struct pp_member *m, pp_ns now, struct pp_answer *answer)
 {
-    struct can_state state;
-    if (m->phase < PP_PHASE_LEAVING && can_read_state(&answer->body, &state) == PP_OK) {
-        can_take_state(can_node(m), now, &answer->rx->from, &state, true);
+    struct can_word word;
+    if (m->phase < PP_PHASE_LEAVING && can_read_word(&answer->body, &word)) {
+        take_word(can_node(m), now, &answer->rx->from, &word, true);
     }
 }
 
 void can_on_state(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
                   const struct pp_header *header, struct pp_reader *body, bool proved)
 {
-    struct can_state state;
+    struct can_word word;
     struct pp_writer w;
-    if (can_read_state(body, &state) != PP_OK) {
+    if (!can_read_word(body, &word)) {
         return;
     }
     if (proved && header->flags & PP_WIRE_ACTIVE && n->m.phase < PP_PHASE_LEAVING) {
-        can_take_state(n, now, &rx->from, &state, false);
+        take_word(n, now, &rx->from, &word, false);
     }
     pp_agent_begin_reply(&n->m.a, &w, header);
-    can_write_state(&w, n);
+    can_write_word(&w, n, 0, &n->zones, word.have != n->version);
     pp_agent_send(&n->m.a, &rx->from, &w);
 }
 
 void can_hear(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
               struct can_zone zone, const struct pp_peer *teller)
 {
-    if (n->m.phase == PP_PHASE_MEMBER && !can_find(n, &peer->id) &&
-        can_zones_meet(&n->net->space, &n->zones, zone)) {
+    if (n->m.phase == PP_PHASE_MEMBER && can_zones_meet(&n->net->space, &n->zones, zone)) {
         pp_member_candidate(&n->m, now, peer, teller, CAN_TAG_PROBE);
     }
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define WARD 0x80u
+
 struct can_space can_space(unsigned d)
 {
     unsigned w = PP_ID_BITS / d;
@@ -32,13 +34,13 @@ bool can_nested(struct can_zone a, struct can_zone b)
 struct can_zone can_half(struct can_zone zone, unsigned bit)
 {
     uint32_t last = (uint32_t)bit << (CAN_DEPTH_MAX - 1 - zone.depth);
-    return (struct can_zone){zone.prefix | last, (uint8_t)(zone.depth + 1)};
+    return (struct can_zone){zone.prefix | last, (uint8_t)(zone.depth + 1), zone.ward};
 }
 
 struct can_zone can_parent(struct can_zone zone)
 {
     uint8_t depth = (uint8_t)(zone.depth - 1);
-    return (struct can_zone){zone.prefix & mask(depth), depth};
+    return (struct can_zone){zone.prefix & mask(depth), depth, zone.ward};
 }
 
 struct can_zone can_sibling(struct can_zone zone)
@@ -55,6 +57,14 @@ int can_zone_order(struct can_zone a, struct can_zone b)
     return (a.depth > b.depth) - (a.depth < b.depth);
 }
 
+struct can_zone can_half_for(struct can_zone zone, struct can_zone owner, struct can_zone joiner)
+{
+    struct can_zone high = can_half(zone, 1);
+    bool by_joiner = can_inside(joiner, zone) && !can_inside(owner, zone);
+    bool takes_high = by_joiner ? can_inside(joiner, high) : !can_inside(owner, high);
+    return takes_high ? high : can_half(zone, 0);
+}
+
 static uint32_t coordinate(const struct can_space *space, const struct pp_id *id, unsigned j)
 {
     uint32_t value = 0;
@@ -66,7 +76,7 @@ static uint32_t coordinate(const struct can_space *space, const struct pp_id *id
 
 struct can_zone can_point(const struct can_space *space, const struct pp_id *id)
 {
-    struct can_zone point = {0, CAN_DEPTH_MAX};
+    struct can_zone point = {0, CAN_DEPTH_MAX, false};
     for (unsigned i = 0; i < CAN_DEPTH_MAX; i++) {
         unsigned bit = i % space->d * space->w + i / space->d;
         point.prefix = point.prefix << 1 | ((unsigned)id->b[bit / 8] >> (7 - bit % 8) & 1u);
@@ -152,25 +162,17 @@ struct can_near can_near(const struct can_space *space, const struct pp_id *key,
     return near;
 }
 
-int can_near_order(struct can_near a, struct can_near b)
-{
-    if (a.zone != b.zone) {
-        return a.zone < b.zone ? -1 : 1;
-    }
-    return (a.centre > b.centre) - (a.centre < b.centre);
-}
-
 void can_zone_put(uint8_t out[CAN_ZONE_LEN], struct can_zone zone)
 {
-    out[0] = (uint8_t)(zone.depth + 1);
+    out[0] = (uint8_t)(zone.depth + 1u) | (zone.ward ? WARD : 0);
     pp_put32(out + 1, zone.prefix);
 }
 
 bool can_zone_get(const uint8_t in[CAN_ZONE_LEN], struct can_zone *zone)
 {
-    zone->depth = (uint8_t)(in[0] - 1);
-    zone->prefix = pp_get32(in + 1);
-    return in[0] >= 1 && zone->depth <= CAN_DEPTH_MAX && (zone->prefix & ~mask(zone->depth)) == 0;
+    unsigned depth = in[0] & (WARD - 1);
+    *zone = (struct can_zone){pp_get32(in + 1), (uint8_t)(depth - 1), in[0] & WARD};
+    return depth >= 1 && depth - 1 <= CAN_DEPTH_MAX && (zone->prefix & ~mask(depth - 1)) == 0;
 }
 
 /* ---- several zones ---- */
@@ -229,25 +231,25 @@ int can_zones_find(const struct can_zones *zones, struct can_zone zone)
     return -1;
 }
 
+size_t can_zones_home(const struct can_zones *zones)
+{
+    size_t i = 0;
+    while (i < zones->n && zones->at[i].ward) {
+        i++;
+    }
+    return i < zones->n ? i : 0;
+}
+
 bool can_zones_join(struct can_zones *zones)
 {
-    bool changed = false;
     for (size_t i = 0; i < zones->n; i++) {
         int other = zones->at[i].depth > 0 ? can_zones_find(zones, can_sibling(zones->at[i])) : -1;
         if (other >= 0) {
+            bool ward = zones->at[i].ward && zones->at[other].ward;
             zones->at[i] = can_parent(zones->at[i]);
+            zones->at[i].ward = ward;
             can_zones_remove(zones, (size_t)other);
-            changed = true;
-            i = (size_t)-1; /* from the start: the parent may have a sibling too */
-        }
-    }
-    return changed;
-}
-
-bool can_zones_hold(const struct can_zones *zones, struct can_zone zone)
-{
-    for (size_t i = 0; i < zones->n; i++) {
-        if (can_inside(zone, zones->at[i])) {
+            can_zones_join(zones); /* the parent may have a sibling too */
             return true;
         }
     }
@@ -262,21 +264,6 @@ bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone)
         }
     }
     return false;
-}
-
-struct can_zone can_zones_nearest(const struct can_space *space, const struct can_zones *zones,
-                                  const struct pp_id *key)
-{
-    size_t best = 0;
-    struct can_near nearest = can_near(space, key, zones->at[0]);
-    for (size_t i = 1; i < zones->n; i++) {
-        struct can_near near = can_near(space, key, zones->at[i]);
-        if (can_near_order(near, nearest) < 0) {
-            nearest = near;
-            best = i;
-        }
-    }
-    return zones->at[best];
 }
 
 bool can_zones_meet(const struct can_space *space, const struct can_zones *zones,

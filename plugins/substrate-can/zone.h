@@ -10,13 +10,14 @@
 
 #define CAN_D_MAX 10
 #define CAN_DEPTH_MAX 32
-#define CAN_ZONE_LEN 5   /* on the wire: depth + 1 (0: no zone is known), prefix */
+#define CAN_ZONE_LEN 5   /* on the wire: depth + 1 (0: no zone is known) and the ward bit, prefix */
 #define CAN_ZONES_MAX 64 /* of one node */
 
 /* The first `depth` bits of prefix, the highest first; the others are zero. */
 struct can_zone {
     uint32_t prefix;
     uint8_t depth;
+    bool ward; /* kept for a dead node until somebody lives there; else a node's home */
 };
 
 /* Coordinate j of an id is its bits [j*w, (j+1)*w). */
@@ -25,7 +26,7 @@ struct can_space {
 };
 
 struct can_space can_space(unsigned d);
-bool can_zone_equal(struct can_zone a, struct can_zone b);
+bool can_zone_equal(struct can_zone a, struct can_zone b); /* ward or home */
 /* Is a within b, or b itself? */
 bool can_inside(struct can_zone a, struct can_zone b);
 bool can_nested(struct can_zone a, struct can_zone b);
@@ -34,6 +35,8 @@ struct can_zone can_parent(struct can_zone zone);             /* depth > 0 */
 struct can_zone can_sibling(struct can_zone zone);            /* depth > 0 */
 /* By prefix, then depth: whatever is within a zone follows it. <0, 0, >0 */
 int can_zone_order(struct can_zone a, struct can_zone b);
+/* The half that a joiner gets: the one with its point, unless the owner's lies there. */
+struct can_zone can_half_for(struct can_zone zone, struct can_zone owner, struct can_zone joiner);
 
 /* The zone of depth CAN_DEPTH_MAX that an id's point lies in. */
 struct can_zone can_point(const struct can_space *space, const struct pp_id *id);
@@ -48,8 +51,6 @@ struct can_near {
 };
 struct can_near can_near(const struct can_space *space, const struct pp_id *key,
                          struct can_zone zone);
-/* < 0: a is nearer. */
-int can_near_order(struct can_near a, struct can_near b);
 
 void can_zone_put(uint8_t out[CAN_ZONE_LEN], struct can_zone zone);
 /* false: none is known, or it is malformed. */
@@ -66,17 +67,14 @@ void can_zones_free(struct can_zones *zones);
 int can_zones_add(struct can_zones *zones, struct can_zone zone);
 int can_zones_set(struct can_zones *zones, const struct can_zone *at, size_t n);
 void can_zones_remove(struct can_zones *zones, size_t index);
-/* Index of a zone, or -1. */
+/* Index of a zone, ward or home, or -1. */
 int can_zones_find(const struct can_zones *zones, struct can_zone zone);
-/* Makes one of each two siblings; true when something changed. */
+/* Index of the home; 0 when there is none. */
+size_t can_zones_home(const struct can_zones *zones);
+/* Makes one of each two siblings, a home if one of them was; true when something changed. */
 bool can_zones_join(struct can_zones *zones);
-/* Is a point or zone within one of them? */
-bool can_zones_hold(const struct can_zones *zones, struct can_zone zone);
 /* Does it overlap one of them? */
 bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone);
-/* The nearest of them to the key; n > 0. */
-struct can_zone can_zones_nearest(const struct can_space *space, const struct can_zones *zones,
-                                  const struct pp_id *key);
 /* Does one of them touch `zone` or overlap it? */
 bool can_zones_meet(const struct can_space *space, const struct can_zones *zones,
                     struct can_zone zone);

@@ -3,12 +3,6 @@
 
 #include <stdio.h>
 
-bool ring_moves(void)
-{
-    const char *name = getenv("PEERPOST_SUBSTRATE");
-    return name && strcmp(name, "can") == 0;
-}
-
 struct pp_world *ring_world(uint64_t seed, const char *const *settings)
 {
     const char *name = getenv("PEERPOST_SUBSTRATE");

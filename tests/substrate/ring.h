@@ -8,9 +8,6 @@
 #include <check.h>
 #include <sim/world/world.h>
 
-/* Is a node's closeness its zone's, which moves with every repair (CAN)? Then an answer may have
- * been right when given and differ from the oracle's a moment later, until all is at rest. */
-bool ring_moves(void);
 /* A world of no nodes. settings: "name=value", NULL-terminated, or NULL. */
 struct pp_world *ring_world(uint64_t seed, const char *const *settings);
 /* n members as after long quiet. */

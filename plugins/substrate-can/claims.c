@@ -27,46 +27,38 @@ static void add_all(struct can_view *view, const struct can_zones *zones,
 }
 
 /* Hearsay counts only of those of whom we know nothing better. */
-static bool nothing_better(const struct pp_substrate_node *n, pp_ns now, const struct pp_id *id)
+static void add_hearsay(const struct pp_substrate_node *n, pp_ns now, const struct can_facts *facts,
+                        struct can_view *view)
 {
-    return !pp_id_equal(id, &n->m.a.self.id) && !can_find(n, id) && !can_seen(n, id) &&
-           !pp_quarantine_has(&n->m.quarantine, id, now);
+    for (size_t i = 0; i < facts->n_list; i++) {
+        const struct pp_peer *peer = &facts->list[i].peer;
+        if (!pp_id_equal(&peer->id, &n->m.a.self.id) && !can_find(n, &peer->id) &&
+            !pp_quarantine_has(&n->m.quarantine, &peer->id, now)) {
+            view->at[view->n++] = (struct can_claim){facts->list[i].zone, CAN_HEARSAY, peer};
+        }
+    }
 }
 
 bool can_view_take(const struct pp_substrate_node *n, pp_ns now, struct can_view *view)
 {
-    size_t most = n->zones.n + n->n_seen + 1u;
-    for (size_t i = 0; i < n->n; i++) {
-        most += n->at[i].zones.n + n->at[i].n_list;
+    size_t most = n->zones.n + 1u;
+    for (size_t i = 0; i < n->near.n; i++) {
+        most += n->facts[i].zones.n + n->facts[i].n_list;
     }
     *view = (struct can_view){malloc(most * sizeof *view->at), 0};
     if (!view->at) {
         return false;
     }
     add_all(view, &n->zones, &n->m.a.self, CAN_OWN);
-    for (size_t i = 0; i < n->n; i++) {
-        const struct can_neighbour *who = &n->at[i];
-        add_all(view, &who->zones, &who->entry.peer, CAN_TABLE);
-        for (size_t j = 0; j < who->n_list; j++) {
-            const struct can_heard *heard = &who->list[j];
-            if (nothing_better(n, now, &heard->peer.id)) {
-                view->at[view->n++] = (struct can_claim){heard->zone, CAN_HEARSAY, &heard->peer};
-            }
-        }
-    }
-    for (size_t i = 0; i < n->n_seen; i++) {
-        const struct can_heard *seen = &n->seen[i];
-        if (!can_find(n, &seen->peer.id) &&
-            !pp_quarantine_has(&n->m.quarantine, &seen->peer.id, now)) {
-            view->at[view->n++] = (struct can_claim){seen->zone, CAN_ANSWERED, &seen->peer};
-        }
+    for (size_t i = 0; i < n->near.n; i++) {
+        add_all(view, &n->facts[i].zones, &n->near.at[i].peer, CAN_TABLE);
+        add_hearsay(n, now, &n->facts[i], view);
     }
     can_view_sort(view);
     return true;
 }
 
-/* First claim of [from, to) that is not before the zone. */
-static size_t lower(const struct can_view *view, size_t from, size_t to, struct can_zone zone)
+size_t can_view_lower(const struct can_view *view, size_t from, size_t to, struct can_zone zone)
 {
     while (from < to) {
         size_t middle = (from + to) / 2;
@@ -100,14 +92,14 @@ static void descend(const struct can_walk *walk, struct can_zone zone, size_t fr
         return;
     }
     struct can_zone high = can_half(zone, 1);
-    size_t middle = lower(walk->view, from, to, (struct can_zone){high.prefix, 0});
+    size_t middle = can_view_lower(walk->view, from, to, (struct can_zone){high.prefix, 0, false});
     descend(walk, can_half(zone, 0), from, middle);
     descend(walk, high, middle, to);
 }
 
 void can_walk(const struct can_walk *walk)
 {
-    descend(walk, (struct can_zone){0, 0}, 0, walk->view->n);
+    descend(walk, (struct can_zone){0}, 0, walk->view->n);
 }
 
 struct ball {
