@@ -56,19 +56,23 @@ static void offer(struct pp_substrate_node *n, pp_ns now, const struct can_zones
 
 /* ---- leaving ---- */
 
-/* The best taker of the home gets all. */
+/* Whoever has the fewest zones gets all, among equals the best taker of the home. */
 static const struct pp_peer *heir(const struct pp_substrate_node *n)
 {
     struct can_zone home = n->zones.at[can_zones_home(&n->zones)], best = {0};
     const struct pp_peer *found = NULL;
+    size_t fewest = CAN_ZONES_MAX;
     for (size_t i = 0; i < n->near.n; i++) {
         const struct can_zones *its = &n->facts[i].zones;
-        const struct pp_peer *peer = &n->near.at[i].peer;
-        for (size_t j = 0; j < its->n && !(n->near.at[i].flags & PP_ENTRY_SUSPECT); j++) {
-            if (!found || can_taker_before(home, its->at[j], &peer->id, best, &found->id)) {
-                found = peer;
-                best = its->at[j];
-            }
+        const struct pp_id *id = &n->near.at[i].peer.id;
+        if (n->near.at[i].flags & PP_ENTRY_SUSPECT || its->n == 0 || its->n > fewest) {
+            continue;
+        }
+        struct can_zone zone = its->at[can_zones_home(its)];
+        if (its->n < fewest || can_taker_before(home, zone, id, best, &found->id)) {
+            found = &n->near.at[i].peer;
+            fewest = its->n;
+            best = zone;
         }
     }
     return found;
@@ -192,8 +196,8 @@ static bool take(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *g
     }
     for (size_t i = 0; i < word->n; i++) {
         struct can_zone zone = word->zones[i];
-        bool whole = zone.ward && can_zones_find(&n->zones, can_sibling(zone)) >= 0;
-        n->settle_at = whole ? now : n->settle_at; /* this is what it was given for */
+        bool whole = word->n == 1 && can_zones_find(&n->zones, can_sibling(zone)) >= 0;
+        n->settle_at = zone.ward && whole ? now : n->settle_at; /* what it was given for */
         zone.ward = true;
         if (can_zones_find(&n->zones, zone) < 0 && can_zones_add(&n->zones, zone) != PP_OK) {
             return false;

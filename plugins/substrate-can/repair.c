@@ -13,7 +13,7 @@
 #define TAKERS_MAX 12
 #define NOBODY (TAKERS_MAX + 1)
 #define SEARCH_K 8
-#define WARDS_MAX 24
+#define WARDS_MAX 32 /* more are too many */
 
 bool can_taker_before(struct can_zone zone, struct can_zone a, const struct pp_id *a_id,
                       struct can_zone b, const struct pp_id *b_id)
