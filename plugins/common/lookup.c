@@ -568,6 +568,8 @@ static void tell(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     }
     if (agent->ops->spacing) {
         result.spacing = agent->ops->spacing(&l->key, peers, result.n_peers);
+    } else if (agent->ops->spacing_told) {
+        result.spacing = agent->ops->spacing_told(l);
     }
     if (l->done) {
         l->done(agent, now, l, &result);

@@ -96,6 +96,8 @@ struct pp_lookup_ops {
     /* The same when it is ourselves: offers what follows from the own tables. */
     void (*extend_own)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
     uint64_t (*spacing)(const struct pp_id *key, const struct pp_peer *peers, size_t n);
+    /* The same where not ids tell it, but what the peers said with themselves. */
+    uint64_t (*spacing_told)(const struct pp_lookup *lookup);
     void (*late)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);
     void (*dead)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);
 };

@@ -32,42 +32,10 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     return pp_net_keep(net, &made, sizeof made, "can", error);
 }
 
-static void request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved)
-{
-    struct pp_substrate_node *n = can_node(m);
-    struct pp_ping ping;
-    switch (header->kind) {
-    case PP_WIRE_FIND:
-        can_on_find(n, rx, header, body);
-        break;
-    case PP_WIRE_PING:
-        if (pp_read_ping(body, &ping) == PP_OK) {
-            pp_member_pong(m, rx, header, NULL, NULL, CAN_PLACE);
-        }
-        break;
-    case CAN_STATE:
-        can_on_state(n, now, rx, header, body, proved);
-        break;
-    case CAN_JOIN:
-        if (proved) {
-            can_on_join(n, now, rx, header, body);
-        }
-        break;
-    case CAN_GIVE:
-        if (proved) {
-            can_on_give(n, now, rx, header, body);
-        }
-        break;
-    case CAN_LEAVE:
-        if (proved && pp_read_done(body)) {
-            can_forget(m, now, &rx->from.id);
-        }
-        break;
-    default:
-        break;
-    }
-}
+static pp_request_fn *const requests[] = {
+    [PP_WIRE_PING] = pp_member_on_ping, [PP_WIRE_FIND] = can_on_find,
+    [CAN_STATE] = can_on_state,         [CAN_JOIN] = can_on_join,
+    [CAN_GIVE] = can_on_give,           [CAN_LEAVE] = pp_member_on_leave};
 
 static const struct pp_member_ops member_ops = {.tables = can_tables,
                                                 .entry = pp_tables_entry,
@@ -84,7 +52,7 @@ static const struct pp_member_ops member_ops = {.tables = can_tables,
                                                 .place = can_place,
                                                 .activated = can_activated,
                                                 .merged = can_merged,
-                                                .request = request,
+                                                PP_MEMBER_REQUESTS(requests),
                                                 .tick = can_tick,
                                                 .next = can_next,
                                                 .goodbye = can_goodbye};
@@ -109,11 +77,7 @@ static void describe(struct pp_bytes payload, char *text, size_t cap)
 
 PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
-    PP_MEMBER_PLUGIN("can", options),
-    .wire = CAN_WIRE,
-    .open = open_net,
-    .close = pp_net_drop,
-    .create = create,
+    PP_MEMBER_SUBSTRATE("can", CAN_WIRE, options, open_net, create),
     PP_MEMBER_FUNCTIONS,
     .covers = can_covers,
     .rank = can_rank,

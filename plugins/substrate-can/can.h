@@ -141,6 +141,8 @@ void can_write_list(struct pp_writer *w, const struct pp_substrate_node *n,
                     const struct can_zones *first);
 bool can_read_word(struct pp_reader *r, struct can_word *word); /* false: malformed */
 
+pp_request_fn can_on_find, can_on_state, can_on_join, can_on_give;
+
 /* state.c */
 size_t can_tables(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX]);
 struct can_facts *can_find(const struct pp_substrate_node *n, const struct pp_id *id);
@@ -152,8 +154,7 @@ void can_free(struct pp_member *m);
 void can_changed(struct pp_substrate_node *n, pp_ns now);
 void can_greet(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w);
 void can_greeted(struct pp_member *m, pp_ns now, struct pp_answer *answer);
-void can_on_state(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                  const struct pp_header *header, struct pp_reader *body, bool proved);
+
 /* Peers that were told of with their zones: asked when they would be new neighbours. */
 void can_hear(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
               struct can_zone zone, const struct pp_peer *teller);
@@ -166,13 +167,10 @@ void can_put_list(struct pp_substrate_node *n, const struct pp_substrate_node *o
 /* join.c */
 void can_activated(struct pp_member *m, pp_ns now);
 void can_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
-void can_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                 const struct pp_header *header, struct pp_reader *body);
 
 /* route.c */
 extern const struct pp_lookup_ops can_lookup_ops;
-void can_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
-                 const struct pp_header *header, struct pp_reader *body);
+
 enum pp_covers can_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k);
 void can_rank(const struct pp_substrate_node *n, const struct pp_id *key, uint8_t out[PP_RANK_LEN]);
 void can_place_key(const struct pp_member *m, struct pp_id *key);
@@ -192,8 +190,6 @@ bool can_taker_before(struct can_zone zone, struct can_zone a, const struct pp_i
 /* give.c: leaving, and wards given to those whom they make whole. */
 bool can_goodbye(struct pp_member *m, pp_ns now);
 void can_settle(struct pp_substrate_node *n, pp_ns now);
-void can_on_give(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                 const struct pp_header *header, struct pp_reader *body);
 
 /* check.c, arrange.c */
 void can_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);

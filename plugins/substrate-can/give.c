@@ -209,9 +209,10 @@ static bool take(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *g
     return true;
 }
 
-void can_on_give(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void can_on_give(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = can_node(m);
     struct can_word word;
     struct pp_writer w;
     if (!can_read_word(body, &word) || word.n == 0) {

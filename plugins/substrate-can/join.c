@@ -172,9 +172,10 @@ static void answer_join(struct pp_substrate_node *n, const struct pp_rx *rx,
     pp_agent_send(&n->m.a, &rx->from, &w);
 }
 
-void can_on_join(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
+void can_on_join(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = can_node(m);
     uint8_t referrals = pp_read8(body);
     if (!pp_read_done(body) || header->flags & PP_WIRE_ACTIVE) {
         return;

@@ -133,15 +133,17 @@ static size_t gather(const struct pp_substrate_node *n, const struct pp_id *key,
     return count + more;
 }
 
-void can_on_find(struct pp_substrate_node *n, const struct pp_rx *rx,
+void can_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = can_node(m);
     struct candidate near[GATHERED];
     struct pp_peer peers[GATHERED];
     uint8_t extra[GATHERED * CAN_PLACE];
     struct pp_find find;
     struct pp_writer w;
     size_t known = 0;
+    (void)now;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
@@ -207,8 +209,29 @@ static bool closed(const struct pp_agent *a, const struct pp_lookup *l)
     return tiled;
 }
 
-const struct pp_lookup_ops can_lookup_ops = {
-    .extra_len = CAN_PLACE, .rank = rank, .seed = seed, .closed = closed, PP_MEMBER_LOOKUP_OPS};
+/* Mean volume of the k homes: where all are alive, that of one in N. */
+static uint64_t spacing(const struct pp_lookup *l)
+{
+    uint64_t sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < l->n && n < l->k; i++) {
+        const struct pp_lookup_peer *who = &l->at[i];
+        struct can_zone home;
+        if (who->state == PP_ASK_ANSWERED && !who->inactive && can_zone_get(who->extra, &home)) {
+            sum += UINT64_C(1) << (CAN_DEPTH_MAX - home.depth);
+            n++;
+        }
+    }
+    uint64_t mean = n > 0 ? sum / n : 0; /* in 2^-32 of the space */
+    return mean >> 32 ? UINT64_MAX : mean << 32;
+}
+
+const struct pp_lookup_ops can_lookup_ops = {.extra_len = CAN_PLACE,
+                                             .rank = rank,
+                                             .seed = seed,
+                                             .closed = closed,
+                                             .spacing_told = spacing,
+                                             PP_MEMBER_LOOKUP_OPS};
 
 void can_place_key(const struct pp_member *m, struct pp_id *key)
 {

@@ -374,15 +374,16 @@ void can_greeted(struct pp_member *m, pp_ns now, struct pp_answer *answer)
     }
 }
 
-void can_on_state(struct pp_substrate_node *n, pp_ns now, const struct pp_rx *rx,
-                  const struct pp_header *header, struct pp_reader *body, bool proved)
+void can_on_state(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                  const struct pp_header *header, struct pp_reader *body)
 {
+    struct pp_substrate_node *n = can_node(m);
     struct can_word word;
     struct pp_writer w;
     if (!can_read_word(body, &word)) {
         return;
     }
-    if (proved && header->flags & PP_WIRE_ACTIVE && n->m.phase < PP_PHASE_LEAVING) {
+    if (header->flags & PP_WIRE_ACTIVE && n->m.phase < PP_PHASE_LEAVING) {
         take_word(n, now, &rx->from, &word, false);
     }
     pp_agent_begin_reply(&n->m.a, &w, header);

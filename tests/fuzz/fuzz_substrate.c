@@ -99,7 +99,8 @@ static void at_nodes(struct pp_bytes payload)
     peerpost_plugin.close(net);
 }
 
-static void round_trip(struct pp_bytes payload)
+/* extra_len: octets that a substrate may add to each peer. */
+static void round_trip(struct pp_bytes payload, size_t extra_len)
 {
     struct pp_reader r = pp_reader(payload);
     struct pp_header header;
@@ -108,17 +109,22 @@ static void round_trip(struct pp_bytes payload)
     if (pp_read_header(&r, &header) != PP_OK) {
         return;
     }
-    pp_read_page(&r, &page, 0);
+    pp_read_page(&r, &page, extra_len);
     if (!pp_read_done(&r)) {
         return;
     }
+    uint8_t extra[PP_PAGE_MAX * PP_EXTRA_MAX];
+    for (size_t i = 0; i < page.n; i++) {
+        memcpy(extra + i * extra_len, page.extra[i], extra_len);
+    }
     pp_writer_begin(&w, header.kind, header.flags, header.id);
-    size_t wrote = pp_write_page(&w, page.peers, page.n, 0, NULL, 0);
+    size_t wrote = pp_write_page(&w, page.peers, page.n, 0, extra, extra_len);
     r = pp_reader(pp_bytes(w.data, w.len));
     pp_read_header(&r, &header);
-    pp_read_page(&r, &again, 0);
+    pp_read_page(&r, &again, extra_len);
     if (w.failed || !pp_read_done(&r) || again.n != wrote ||
-        (wrote && memcmp(again.peers, page.peers, wrote * sizeof *page.peers) != 0)) {
+        (wrote && (memcmp(again.peers, page.peers, wrote * sizeof *page.peers) != 0 ||
+                   memcmp(again.extra, page.extra, wrote * sizeof *page.extra) != 0))) {
         abort();
     }
 }
@@ -132,7 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (memchr(text, 0, sizeof text) == NULL) {
         abort();
     }
-    round_trip(payload);
+    for (size_t extra_len = 0; extra_len <= PP_EXTRA_MAX; extra_len += 5) {
+        round_trip(payload, extra_len);
+    }
     at_nodes(payload);
     return 0;
 }

@@ -1,12 +1,13 @@
 /*
  * What CAN alone promises: the path lengths of Ratnasamy et al. 2001 (figure 4, random zones, bare
- * referrals), few hops with the defaults at 10,000 nodes, and a joiner
- * whose owner dies after giving it a zone.
+ * referrals), few hops with the defaults at 10,000 nodes, exact answers while deaths are mended,
+ * wards that find homes or joiners, and a joiner whose owner dies after giving it a zone.
  */
 #include "ring.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct pp_world *world(const char *const *settings, void *trace_ctx,
                               void (*trace)(void *, pp_ns, size_t, size_t, struct pp_bytes, bool))
@@ -107,5 +108,80 @@ static void test_owner_dies_after_giving(void)
     }
 }
 
-CHECK_MAIN("can", CHECK(test_path_factors), CHECK(test_hops_of_ten_thousand),
-           CHECK(test_owner_dies_after_giving))
+/* A death moves nobody's home: answers are exact while nobody has noticed it, and no matter how the
+ * holes are mended meanwhile. */
+static void test_exact_right_after_deaths(void)
+{
+    struct pp_world *w = world(NULL, NULL, NULL);
+    for (size_t i = 0; i < 1000; i++) {
+        pp_world_add(w, PP_MEMBER);
+    }
+    pp_world_arrange(w);
+    pp_world_run(w, PP_MINUTE);
+    ring_kill(w, 250);
+    CU_ASSERT_TRUE(ring_exact(w, 50, "right after a quarter died"));
+    CU_ASSERT_TRUE(ring_heals(w, PP_MINUTE, "a quarter died"));
+    CU_ASSERT_TRUE(ring_exact(w, 200, "a quarter died"));
+    pp_world_destroy(w);
+}
+
+static void count_wards(void *ctx, const char *text)
+{
+    *(size_t *)ctx += strncmp(text, "own ward", 8) == 0;
+}
+
+static size_t wards(const struct pp_world *w)
+{
+    size_t count = 0;
+    struct pp_sink sink = {count_wards, &count};
+    for (size_t i = 0; i < pp_world_count(w); i++) {
+        if (pp_world_active(w, i)) {
+            pp_world_plugin("can")->snapshot(pp_world_instance(w, i), &sink);
+        }
+    }
+    return count;
+}
+
+/* What nobody joins into is put together in the end: every node has one zone again. */
+static void test_wards_find_homes(void)
+{
+    const char *const settings[] = {"wards=1min", NULL};
+    struct pp_world *w = world(settings, NULL, NULL);
+    for (size_t i = 0; i < 200; i++) {
+        pp_world_add(w, PP_MEMBER);
+    }
+    pp_world_arrange(w);
+    pp_world_run(w, PP_MINUTE);
+    ring_kill(w, 500);
+    pp_world_run(w, 40 * PP_SECOND);
+    CU_ASSERT_TRUE(wards(w) > 50);
+    pp_world_run(w, 15 * PP_MINUTE);
+    CU_ASSERT_EQUAL(wards(w), 0);
+    CU_ASSERT_TRUE(ring_heals(w, PP_MINUTE, "wards found homes"));
+    CU_ASSERT_TRUE(ring_exact(w, 100, "wards found homes"));
+    pp_world_destroy(w);
+}
+
+/* Joiners take the places of the dead: nobody else's home is split or moved. */
+static void test_joiners_get_wards(void)
+{
+    struct pp_world *w = world(NULL, NULL, NULL);
+    for (size_t i = 0; i < 100; i++) {
+        pp_world_add(w, PP_MEMBER);
+    }
+    pp_world_arrange(w);
+    pp_world_run(w, PP_MINUTE);
+    ring_kill(w, 200);
+    pp_world_run(w, PP_MINUTE);
+    size_t before = wards(w);
+    ring_join(w, 40, 2 * PP_SECOND);
+    pp_world_run(w, PP_MINUTE);
+    printf("  %zu wards of 20 dead, %zu after 40 tried to join\n", before, wards(w));
+    CU_ASSERT_TRUE(before >= 20);
+    CU_ASSERT_TRUE(wards(w) <= before - 15);
+    pp_world_destroy(w);
+}
+
+CHECK_MAIN("can", CHECK(test_exact_right_after_deaths), CHECK(test_wards_find_homes),
+           CHECK(test_joiners_get_wards), CHECK(test_path_factors),
+           CHECK(test_hops_of_ten_thousand), CHECK(test_owner_dies_after_giving))

@@ -15,7 +15,7 @@ static struct can_zone nth_zone(uint32_t i)
     for (; i >= 1u << depth; depth++) {
         i -= 1u << depth;
     }
-    return (struct can_zone){depth ? i << (CAN_DEPTH_MAX - depth) : 0, (uint8_t)depth};
+    return (struct can_zone){depth ? i << (CAN_DEPTH_MAX - depth) : 0, (uint8_t)depth, false};
 }
 
 /* The cells of a zone, of 8 x 8. */
@@ -27,7 +27,8 @@ static void cells_of(struct can_zone zone, bool in[CELLS][CELLS])
             for (unsigned i = 0; i < 3; i++) {
                 bits = bits << 2 | (x >> (2 - i) & 1u) << 1 | (y >> (2 - i) & 1u);
             }
-            in[x][y] = can_inside((struct can_zone){bits << (CAN_DEPTH_MAX - DEPTH), DEPTH}, zone);
+            in[x][y] =
+                can_inside((struct can_zone){bits << (CAN_DEPTH_MAX - DEPTH), DEPTH, false}, zone);
         }
     }
 }
@@ -65,7 +66,7 @@ static void test_touching_is_a_common_face(void)
 
 static void test_tree(void)
 {
-    struct can_zone whole = {0, 0}, low = can_half(whole, 0), high = can_half(whole, 1);
+    struct can_zone whole = {0}, low = can_half(whole, 0), high = can_half(whole, 1);
     CU_ASSERT_TRUE(can_zone_equal(can_sibling(low), high));
     CU_ASSERT_TRUE(can_zone_equal(can_parent(high), whole));
     CU_ASSERT_TRUE(can_inside(high, whole) && !can_inside(whole, high));
@@ -84,6 +85,9 @@ static void test_tree(void)
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
     octets[0] = 0;
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
+    deep.ward = true;
+    can_zone_put(octets, deep);
+    CU_ASSERT_TRUE(can_zone_get(octets, &read) && can_zone_equal(read, deep) && read.ward);
     octets[0] = CAN_DEPTH_MAX + 2;
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
 }
@@ -100,7 +104,7 @@ static void test_nearness(void)
         for (size_t i = 0; i < PP_ID_LEN; i++) {
             key.b[i] = (uint8_t)pp_random_next(&random);
         }
-        struct can_zone zone = {0, 0}, point = can_point(&space, &key);
+        struct can_zone zone = {0}, point = can_point(&space, &key);
         for (uint64_t depth = pp_random_below(&random, 20); depth > 0; depth--) {
             zone = can_half(zone, pp_random_next(&random) & 1);
         }
@@ -118,15 +122,16 @@ static void test_nearness(void)
 static void test_several(void)
 {
     struct can_zones zones = {NULL, 0};
-    struct can_zone whole = {0, 0}, low = can_half(whole, 0), high = can_half(whole, 1);
+    struct can_zone whole = {0}, low = can_half(whole, 0), high = can_half(whole, 1);
     CU_ASSERT_EQUAL(can_zones_add(&zones, can_half(low, 1)), PP_OK);
+    high.ward = true;
     CU_ASSERT_EQUAL(can_zones_add(&zones, high), PP_OK);
+    CU_ASSERT_EQUAL(can_zones_home(&zones), 0);
     CU_ASSERT_FALSE(can_zones_join(&zones));
-    CU_ASSERT_FALSE(can_zones_hold(&zones, low));
     CU_ASSERT_TRUE(can_zones_overlap(&zones, low));
     CU_ASSERT_EQUAL(can_zones_add(&zones, can_half(low, 0)), PP_OK);
     CU_ASSERT_TRUE(can_zones_join(&zones));
-    CU_ASSERT_TRUE(zones.n == 1 && can_zone_equal(zones.at[0], whole));
+    CU_ASSERT_TRUE(zones.n == 1 && can_zone_equal(zones.at[0], whole) && !zones.at[0].ward);
     can_zones_remove(&zones, 0);
     CU_ASSERT_TRUE(zones.n == 0 && zones.at == NULL);
     for (unsigned i = 0; i < CAN_ZONES_MAX; i++) {
