@@ -177,8 +177,8 @@ static void test_joiners_get_wards(void)
     ring_join(w, 40, 2 * PP_SECOND);
     pp_world_run(w, PP_MINUTE);
     printf("  %zu wards of 20 dead, %zu after 40 tried to join\n", before, wards(w));
-    CU_ASSERT_TRUE(before >= 20);
-    CU_ASSERT_TRUE(wards(w) <= before - 15);
+    CU_ASSERT_TRUE(before >= 15); /* two holes side by side make one */
+    CU_ASSERT_TRUE(wards(w) <= 2);
     pp_world_destroy(w);
 }
 
