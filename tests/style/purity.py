@@ -43,6 +43,12 @@ def main():
                       "thread or randomness; it asks its host")
                 faults += 1
     substrates = [p for p in paths if os.path.basename(p).startswith("substrate-")]
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../plugins")
+    for folder in sorted(glob.glob(os.path.join(source, "substrate-*"))):
+        name = os.path.basename(folder) + ".so"
+        if name not in (os.path.basename(p) for p in substrates):
+            print(f"{name}: is not there; build it, so that its symbols can be looked at")
+            faults += 1
     print(f"{len(paths)} plugins, {len(substrates)} substrates, {faults} faults")
     sys.exit(1 if faults or not paths or not substrates else 0)
 
