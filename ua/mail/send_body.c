@@ -153,7 +153,7 @@ static int seal(struct pp_send_group *run, struct pp_error *error)
                                o->n_keys ? o->keys[0] : NULL};
     struct pp_out out = {sink_write, &sink};
     int rc = run->blob
-                 ? pp_seal_body(&source, &signer, g->key, false, &out, g->digest, &g->size, error)
+                 ? pp_seal_body(&source, &signer, g->key, true, &out, g->digest, &g->size, error)
                  : pp_fail(error, PP_FULL, "no room for the encrypted message");
     pp_buf_free(&content.prefix);
     return rc;

@@ -5,6 +5,8 @@
  */
 #include <mail/send_pass.h>
 
+#include <mail/work.h>
+
 #include <base/crash.h>
 #include <stdio.h>
 
@@ -58,7 +60,7 @@ static int seal(struct pp_send_recipient *run, struct pp_error *error)
                                o->n_keys ? o->keys[0] : NULL};
     fill(&n, run);
     run->sealed.len = 0;
-    int rc = pp_seal_notification(&run->sealed, &n, &signer, run->certificate, false, error);
+    int rc = pp_seal_notification(&run->sealed, &n, &signer, run->certificate, true, error);
     pp_notification_finish(&n);
     return rc;
 }
@@ -74,8 +76,41 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
     if (t->retried && pp_mail_may_sign(s->mail)) {
         return pp_sign_ask_as_user(s->mail, ask, "append-inbox", NULL);
     }
+    if (t->retried && run->stamp[0]) {
+        pp_ask_field(ask, "Peerpost-Work", "%s", run->stamp);
+    }
     pp_ask_field(ask, "Pragma", "append-inbox");
     return PP_OK;
+}
+
+/* A full inbox says how much work opens it. */
+static void head(struct pp_spread *s, struct pp_target *t, const struct pp_net_field *fields,
+                 size_t n)
+{
+    struct pp_send_recipient *run = s->ctx;
+    for (size_t i = 0; t->status == 429 && i < n; i++) {
+        if (pp_bytes_is_nocase(fields[i].name, "peerpost-work")) {
+            unsigned bits = pp_work_wanted(fields[i].value);
+            run->work = bits > run->work ? bits : run->work;
+        }
+    }
+}
+
+/* Who may be known signs; who does not want to be works, once for all nodes. */
+static bool can_prove(struct pp_spread *s)
+{
+    struct pp_send_recipient *run = s->ctx;
+    const struct pp_job_recipient *r = &run->send->job.recipients[run->index];
+    uint8_t start[8];
+    if (pp_mail_may_sign(s->mail)) {
+        return true;
+    }
+    if (run->work && !run->stamp[0]) {
+        pp_mail_random(s->mail, start, sizeof start);
+        pp_work_stamp(run->stamp, inbox_of(r), pp_buf_bytes(&run->sealed), run->work,
+                      pp_get64(start));
+    }
+    return run->stamp[0] != '\0';
 }
 
 static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
@@ -86,8 +121,8 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
         pp_mail_crash(s->mail, "send-appended");
         return PP_VERDICT_DONE;
     }
-    if (!t->error && t->status == 429 && !t->retried) {
-        t->retried = true; /* throttled: once more, signed */
+    if (!t->error && t->status == 429 && !t->retried && can_prove(s)) {
+        t->retried = true; /* throttled: once more, signed or with work */
         return PP_VERDICT_AGAIN;
     }
     return PP_VERDICT_BAD;
@@ -165,6 +200,7 @@ static void done(struct pp_spread *s)
 }
 
 static const struct pp_spread_kind kind = {.request = request,
+                                           .head = head,
                                            .judge = judge,
                                            .already = already,
                                            .looked = looked,

@@ -29,6 +29,8 @@ struct pp_send_recipient {
     struct pp_certificate *certificate;
     struct pp_spread spread;
     struct pp_buf sealed;
+    unsigned work;  /* bits that a node wants; 0: none did */
+    char stamp[64]; /* the work done for it */
     bool resolved, running, ended;
 };
 

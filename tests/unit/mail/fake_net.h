@@ -32,18 +32,20 @@ struct fake_inbox {
 
 struct fake_node {
     struct pp_peer peer;
-    bool dead;      /* refuses connections */
-    bool unnoticed; /* dead, but look-ups still name it */
-    bool silent;    /* takes the request and never answers */
-    bool liar;      /* bodies with one octet changed */
-    bool blank;     /* 404 to every GET */
-    bool throttles; /* 429 to what is unsigned */
-    bool squats;    /* 409 to every store */
-    bool keeps;     /* an old inbox: never removes what was confirmed */
-    bool endless;   /* bodies that never end */
-    bool refuses;   /* 503 to everything */
-    int dies_after; /* handles so many more requests, then dies before it answers; 0: never */
-    int64_t clock;  /* seconds fast */
+    bool dead;         /* refuses connections */
+    bool unnoticed;    /* dead, but look-ups still name it */
+    bool silent;       /* takes the request and never answers */
+    bool liar;         /* bodies with one octet changed */
+    bool blank;        /* 404 to every GET */
+    bool throttles;    /* 429 to what is unsigned .. */
+    bool opens_stores; /* throttles inboxes alone */
+    unsigned work;     /* .. unless it brings so many bits of work; 0: no work helps */
+    bool squats;       /* 409 to every store */
+    bool keeps;        /* an old inbox: never removes what was confirmed */
+    bool endless;      /* bodies that never end */
+    bool refuses;      /* 503 to everything */
+    int dies_after;    /* handles so many more requests, then dies before it answers; 0: never */
+    int64_t clock;     /* seconds fast */
     struct fake_object objects[512];
     size_t n_objects;
     struct fake_inbox inboxes[16];

@@ -145,7 +145,7 @@ static void put_object(struct fake_node *node, const struct fake_ask *ask, struc
     if (!right) {
         return;
     }
-    if (node->throttles && !is_signed) {
+    if (node->throttles && !node->opens_stores && !is_signed) {
         problem(a, 429, "throttled");
         return;
     }
@@ -241,6 +241,25 @@ static void delete_object(struct fake_node *node, const struct fake_ask *ask, st
     pp_signed_finish(&s);
 }
 
+/* "d=BITS;s=SALT": SHA-256(SALT, address, SHA-256(notification)) begins with BITS zero bits. */
+static bool brings_work(const struct fake_node *node, const struct fake_ask *ask)
+{
+    struct pp_bytes given = field(ask, "Peerpost-Work");
+    const uint8_t *salt = given.len ? memmem(given.data, given.len, ";s=", 3) : NULL;
+    uint8_t digest[32];
+    struct pp_buf text = {0};
+    if (!node->work || !salt) {
+        return false;
+    }
+    pp_buf_add(&text, salt + 3, given.len - (size_t)(salt + 3 - given.data));
+    pp_buf_add(&text, ask->identifier.data, ask->identifier.len);
+    pp_sha256(digest, ask->body);
+    pp_buf_add(&text, digest, 32);
+    pp_sha256(digest, pp_buf_bytes(&text));
+    pp_buf_free(&text);
+    return pp_get32(digest) >> (32 - node->work) == 0;
+}
+
 static void append(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a)
 {
     struct fake_inbox *box = fake_inbox(node, ask->identifier);
@@ -250,8 +269,11 @@ static void append(struct fake_node *node, const struct fake_ask *ask, struct fa
         return;
     }
     pp_signed_finish(&s);
-    if (node->throttles && !field(ask, "Signature").len) {
-        problem(a, 429, "throttled");
+    if (node->throttles && !field(ask, "Signature").len && !brings_work(node, ask)) {
+        char bits[16];
+        problem(a, 429, "work-required");
+        snprintf(bits, sizeof bits, "d=%u", node->work);
+        say(a, "Peerpost-Work", bits);
         return;
     }
     if (!box) {

@@ -1,6 +1,8 @@
 /* Mail that names nobody it need not: circuits, waits, unsigned requests. */
 #include "people.h"
 
+#include <mail/work.h>
+
 #include <stdio.h>
 
 static const char hello[] = "From: alice@x\r\nTo: bob@x\r\nSubject: hello\r\n"
@@ -101,5 +103,31 @@ static void test_throttled_is_not_signed(void)
     end();
 }
 
+/* An inbox whose open part is full takes work: one stamp for all nodes, and still no signature. */
+static void test_work_opens_a_full_inbox(void)
+{
+    begin(0);
+    for (size_t i = 0; i < w.nodes->n_nodes; i++) {
+        w.nodes->nodes[i].throttles = true;
+        w.nodes->nodes[i].work = 12;
+        w.nodes->nodes[i].opens_stores = true;
+    }
+    send_and_fetch();
+    end();
+}
+
+static void test_work_is_parsed(void)
+{
+    char stamp[64];
+    CU_ASSERT_EQUAL(pp_work_wanted(pp_str("d=16")), 16);
+    CU_ASSERT_EQUAL(pp_work_wanted(pp_str("d=1x")), 0);
+    CU_ASSERT_EQUAL(pp_work_wanted(pp_str("16")), 0);
+    CU_ASSERT_EQUAL(pp_work_wanted(pp_str("d=160")), 0);
+    CU_ASSERT_EQUAL(pp_work_stamp(stamp, pp_str("a@x"), pp_str("n"), 25, 0), PP_INVALID);
+    CU_ASSERT_EQUAL(pp_work_stamp(stamp, pp_str("a@x"), pp_str("n"), 8, 0), PP_OK);
+    CU_ASSERT(strncmp(stamp, "d=8;s=", 6) == 0 && strlen(stamp) == 22);
+}
+
 CHECK_MAIN("anonymity", CHECK(test_circuits), CHECK(test_waits), CHECK(test_distribution),
-           CHECK(test_throttled_is_not_signed))
+           CHECK(test_throttled_is_not_signed), CHECK(test_work_opens_a_full_inbox),
+           CHECK(test_work_is_parsed))
