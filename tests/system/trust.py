@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keys through their life: a passphrase, a roll-over with mail in transit, another computer, a lost
 key, revocation; and what correspondents who know the old key see."""
-import json, os, re, signal, subprocess, sys
+import json, os, random, re, signal, subprocess, sys
 
 from labkit import Lab, check, program
 
@@ -201,6 +201,39 @@ def tags(keys):
     print("tags: mail to carol+lists arrives in carol's inbox", flush=True)
 
 
+def aliases(keys):
+    """One certificate for two addresses; what is sent to both comes once."""
+    lab = keys.lab
+    lab.agent(CAROL, "enrol", "--alias", "c.smith@keys.example")
+    keys.sign_and_install(CAROL, "--not-before", "-10")
+    keys.send(ANNA, f"c.smith@keys.example, {CAROL}", "to-both")
+    keys.fetch(CAROL)
+    check("smime=pass" in keys.mail(CAROL, "to-both"), "not signed")
+    print("aliases: one certificate, two addresses, one message", flush=True)
+
+
+def killed(keys, times=12):
+    """kill -9 while keys change: whatever the instant, the next command opens them."""
+    lab, rng = keys.lab, random.Random(7)
+    lab.agent(ANNA, "passphrase", env={"PEERPOST_PASSPHRASE": "sesame", "PEERPOST_NEW_PASSPHRASE": "p0"})
+    possible = ["p0"]
+    for i in range(times):
+        fresh = f"p{i + 1}"
+        p = lab.start(ANNA, "passphrase", env={"PEERPOST_PASSPHRASE": possible[0], "PEERPOST_NEW_PASSPHRASE": fresh})
+        try:
+            p.wait(timeout=rng.uniform(0.02, 0.35))
+        except subprocess.TimeoutExpired:
+            p.kill()
+        p.communicate()
+        possible = [w for w in (possible[0], fresh)
+                    if lab.agent(ANNA, "export", keys.folder(ANNA, f"kill-{w}-{i}.p12"), expect=None,
+                                 env={"PEERPOST_PASSPHRASE": w, "PEERPOST_FILE_PASSPHRASE": "x"}).returncode == 0]
+        check(len(possible) == 1, f"after kill {i} the keys open with {possible}")
+        info = lab.agent(ANNA, "trust", "--json", env={"PEERPOST_PASSPHRASE": possible[0]})
+        check(b"left out" not in info.stderr, info.stderr)
+    print(f"killed {times} times while keys changed: all open with one passphrase", flush=True)
+
+
 def main():
     with Lab(nodes=6, users=[ANNA, BOB, CAROL]) as lab:
         keys = Keys(lab)
@@ -209,7 +242,9 @@ def main():
         other_computer(keys)
         known_keys(keys)
         tags(keys)
+        aliases(keys)
         revoked(keys)
+        killed(keys)
 
 
 main()

@@ -25,6 +25,8 @@ struct enrol {
     enum kind kind;
     bool newcomer;
     const char *certificate; /* the authority's answer */
+    const char *aliases[PP_ADDRESSES_MAX];
+    size_t n_aliases;
     char key[PATH_MAX], next[PATH_MAX], request[PATH_MAX], proof[PATH_MAX];
 };
 
@@ -72,11 +74,14 @@ static int write_request(struct enrol *e, EVP_PKEY *key, const struct pp_certifi
     size_t n = 0;
     int rc = identity_address(&own, e->cli->config, error);
     addresses[n++] = (const char *)own.data;
-    for (size_t i = 0; rc == PP_OK && old && i < old->n_addresses; i++) {
+    for (size_t i = 0; rc == PP_OK && old && !e->n_aliases && i < old->n_addresses; i++) {
         if (!pp_bytes_equal(pp_buf_bytes(&old->address[i]), pp_buf_bytes(&own)) &&
             n < PP_ADDRESSES_MAX) {
             addresses[n++] = (const char *)old->address[i].data;
         }
+    }
+    for (size_t i = 0; rc == PP_OK && i < e->n_aliases && n < PP_ADDRESSES_MAX; i++) {
+        addresses[n++] = e->aliases[i];
     }
     rc = rc == PP_OK ? pp_request_create_next(&pem, key, addresses, n, proof, error) : rc;
     rc = rc == PP_OK ? pp_file_write(e->request, pp_buf_bytes(&pem), 0644, error) : rc;
@@ -312,10 +317,13 @@ int cli_enrol(struct cli *cli, int argc, char **argv)
             kind = cli_flag(argv, i, kinds[k]) ? k : kind;
         }
         const char *certificate = cli_value(argc, argv, &i, "--certificate");
+        const char *alias = certificate ? NULL : cli_value(argc, argv, &i, "--alias");
         if (kind != FIRST && e.kind == FIRST) {
             e.kind = kind;
         } else if (certificate) {
             e.certificate = certificate;
+        } else if (alias && e.n_aliases < PP_ADDRESSES_MAX - 1) {
+            e.aliases[e.n_aliases++] = alias;
         } else {
             return cli_usage(cli, "unknown argument %s", argv[i]);
         }

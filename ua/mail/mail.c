@@ -67,6 +67,22 @@ const struct pp_mail_options *pp_mail_is(const struct pp_mail *mail)
     return &mail->options;
 }
 
+struct pp_bytes pp_mail_address(const struct pp_mail *mail, size_t i)
+{
+    const struct pp_mail_options *o = &mail->options;
+    const struct pp_certificate *c = o->n_keys ? o->certificates[0] : NULL;
+    if (i == 0) {
+        return o->address;
+    }
+    for (size_t at = 0; c && at < c->n_addresses; at++) {
+        struct pp_bytes other = pp_buf_bytes(&c->address[at]);
+        if (!pp_bytes_equal(other, o->address) && --i == 0) {
+            return other;
+        }
+    }
+    return pp_bytes(NULL, 0);
+}
+
 struct pp_now pp_mail_now(const struct pp_mail *mail)
 {
     return mail->options.net.ops->now(mail->options.net.impl);

@@ -50,6 +50,8 @@ void pp_mail_destroy(struct pp_mail *mail);
 /* --- what the acts share ------------------------------------------------------------------- */
 
 const struct pp_mail_options *pp_mail_is(const struct pp_mail *mail);
+/* The i-th address of the user: her own, then the others of her certificate; empty: no more. */
+struct pp_bytes pp_mail_address(const struct pp_mail *mail, size_t i);
 struct pp_now pp_mail_now(const struct pp_mail *mail);
 int64_t pp_mail_seconds(const struct pp_mail *mail); /* wall */
 void pp_mail_random(struct pp_mail *mail, void *out, size_t len);

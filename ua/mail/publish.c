@@ -13,6 +13,8 @@
 struct pp_publish {
     struct pp_spread spread, inbox;
     struct pp_mail *mail;
+    const struct pp_spread_kind *kind;
+    size_t address; /* the i-th of the user's */
     struct pp_buf identifier, set;
     struct pp_blob *blob;
     int refused; /* why a node said no for good */
@@ -64,9 +66,24 @@ static enum pp_spread_next inbox_looked(struct pp_spread *s)
     return PP_SPREAD_STOP;
 }
 
+static void start(struct pp_publish *p);
+
+/* Another address of the certificate? As long as all goes well. */
+static void next_or_end(struct pp_publish *p)
+{
+    if (p->code == PP_OK && pp_mail_address(p->mail, p->address + 1).len) {
+        p->address++;
+        pp_spread_finish(&p->spread);
+        pp_spread_finish(&p->inbox);
+        start(p);
+    } else {
+        end(p);
+    }
+}
+
 static void inbox_done(struct pp_spread *s)
 {
-    end(s->ctx);
+    next_or_end(s->ctx);
 }
 
 static const struct pp_spread_kind inbox_kind = {.looked = inbox_looked, .done = inbox_done};
@@ -101,17 +118,25 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     return PP_VERDICT_BAD;
 }
 
+/* Of the address that is on the fewest nodes. */
+static void count(struct pp_publish *p, const struct pp_spread *s)
+{
+    if (p->address == 0 || s->done < p->copies) {
+        p->copies = s->done;
+        p->wanted = s->found;
+    }
+}
+
 static void done(struct pp_spread *s)
 {
     struct pp_publish *p = s->ctx;
-    p->copies = s->done;
-    p->wanted = s->found;
+    count(p, s);
     bool enough = s->found && s->done >= pp_min_copies(s->found);
     if (!enough) {
         p->code = s->local ? PP_LOCAL : s->code ? s->code : p->refused ? p->refused : PP_AGAIN;
         pp_spread_why(s, p->why, sizeof p->why);
     }
-    struct pp_id key = pp_inbox_place(pp_mail_is(p->mail)->address);
+    struct pp_id key = pp_inbox_place(pp_mail_address(p->mail, p->address));
     pp_spread_init(&p->inbox, p->mail, &inbox_kind, p, &key);
     p->inbox.paths = pp_mail_is(p->mail)->paths;
     pp_spread_start(&p->inbox);
@@ -145,17 +170,28 @@ static enum pp_verdict delete_judge(struct pp_spread *s, struct pp_target *t)
 static void delete_done(struct pp_spread *s)
 {
     struct pp_publish *p = s->ctx;
-    p->copies = s->done;
-    p->wanted = s->found;
+    count(p, s);
     if (s->code || s->bad) {
         p->code = s->local ? PP_LOCAL : s->code ? s->code : PP_AGAIN;
         pp_spread_why(s, p->why, sizeof p->why);
     }
-    end(p);
+    next_or_end(p);
 }
 
 static const struct pp_spread_kind delete_kind = {
     .request = delete_request, .judge = delete_judge, .done = delete_done, .widens = true};
+
+static void start(struct pp_publish *p)
+{
+    struct pp_bytes address = pp_mail_address(p->mail, p->address);
+    struct pp_id key = pp_certificate_place(address);
+    p->identifier.len = 0;
+    pp_buf_add(&p->identifier, address.data, address.len);
+    pp_buf_add_str(&p->identifier, "-certificate");
+    pp_spread_init(&p->spread, p->mail, p->kind, p, &key);
+    p->spread.paths = pp_mail_is(p->mail)->paths;
+    pp_spread_start(&p->spread);
+}
 
 static struct pp_publish *make(struct pp_mail *mail, const struct pp_spread_kind *which,
                                pp_published_fn *fn, void *ctx)
@@ -168,19 +204,15 @@ static struct pp_publish *make(struct pp_mail *mail, const struct pp_spread_kind
     p->mail = mail;
     p->done = fn;
     p->ctx = ctx;
-    pp_buf_add(&p->identifier, o->address.data, o->address.len);
-    pp_buf_add_str(&p->identifier, "-certificate");
+    p->kind = which;
     pp_certificate_pem(&p->set, o->certificates[0]);
     p->blob = o->net.ops->blob_new(o->net.impl);
-    if (!p->blob || p->set.failed || p->identifier.failed ||
+    if (!p->blob || p->set.failed ||
         o->net.ops->blob_write(o->net.impl, p->blob, pp_buf_bytes(&o->certificates[0]->der))) {
         pp_publish_cancel(p);
         return NULL;
     }
-    struct pp_id key = pp_certificate_place(o->address);
-    pp_spread_init(&p->spread, mail, which, p, &key);
-    p->spread.paths = o->paths;
-    pp_spread_start(&p->spread);
+    start(p);
     return p;
 }
 

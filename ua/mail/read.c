@@ -33,6 +33,7 @@ void pp_read_cancel(struct pp_read *read)
     pp_release_cancel(read->release);
     net->ops->forget(net->impl, &read->act);
     pp_buf_free(&read->waiting);
+    pp_buf_free(&read->twins);
     free(read);
 }
 
@@ -103,6 +104,11 @@ void pp_read_next(struct pp_read *read)
 {
     if (read->ended || !read->inbox_done) {
         return;
+    }
+    if (!read->active && !read->waiting.len) { /* their messages are known now, or not to be had */
+        struct pp_buf twins = read->twins;
+        read->twins = read->waiting;
+        read->waiting = twins;
     }
     while (read->active < PP_READ_PARALLEL && read->waiting.len) {
         char key[67];

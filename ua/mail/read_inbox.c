@@ -97,7 +97,7 @@ static bool holder_counts(struct pp_read *read, const struct pp_id *id)
 static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
 {
     ask->request.method = "GET";
-    ask->request.identifier = pp_mail_is(s->mail)->address;
+    ask->request.identifier = pp_mail_address(s->mail, ((const struct pp_read *)s->ctx)->address);
     ask->request.times.total = 120 * PP_SECOND;
     return pp_sign_ask_as_user(s->mail, ask, "read-inbox", t->batch[0] ? t->batch : NULL);
 }
@@ -230,6 +230,7 @@ static void count_silent(struct pp_read *read)
 {
     const struct pp_spread *s = &read->inbox;
     struct pp_read_result *result = &read->result;
+    unsigned before = result->silent;
     for (size_t i = 0; i < s->n_targets; i++) {
         const struct pp_target *t = s->targets[i];
         if (t->closest || (t->state != PP_T_IDLE && holder_counts(read, &t->peer.id))) {
@@ -237,8 +238,8 @@ static void count_silent(struct pp_read *read)
             result->silent += t->state != PP_T_DONE;
         }
     }
-    result->complete =
-        s->code == PP_OK && result->silent < pp_min_copies(pp_mail_is(read->mail)->k);
+    result->complete = (read->address == 0 || result->complete) && s->code == PP_OK &&
+                       result->silent - before < pp_min_copies(pp_mail_is(read->mail)->k);
 }
 
 static void note_closest(struct pp_read *read)
@@ -265,6 +266,12 @@ static void done(struct pp_spread *s)
     if (s->code != PP_OK && read->result.silent == read->result.k) {
         read->result.code = s->local ? PP_LOCAL : s->code;
     }
+    if (pp_mail_address(read->mail, read->address + 1).len && !read->result.code) {
+        read->address++;
+        pp_spread_finish(s);
+        pp_read_inbox_start(read);
+        return;
+    }
     read->inbox_done = true;
     net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
 }
@@ -275,7 +282,7 @@ static const struct pp_spread_kind kind = {
 void pp_read_inbox_start(struct pp_read *read)
 {
     const struct pp_mail_options *o = pp_mail_is(read->mail);
-    struct pp_id key = pp_inbox_place(o->address);
+    struct pp_id key = pp_inbox_place(pp_mail_address(read->mail, read->address));
     pp_spread_init(&read->inbox, read->mail, &kind, read, &key);
     read->inbox.ops = o->ops_read_inbox;
     read->inbox.paths = o->paths;

@@ -260,7 +260,8 @@ static void on_noted(struct pp_act *act, uint64_t token, int error)
         net->ops->blob_drop(net->impl, letter->place, letter->hash); /* its link in tmp/ */
     }
     tell(letter, letter->end);
-    if (token == TOKEN_MARKED && !letter->read->options.keep) {
+    if ((token == TOKEN_MARKED || (letter->end == PP_LETTER_KNOWN && letter->n.has_seed)) &&
+        !letter->read->options.keep) {
         letter->attempts = 0;
         start_delete(letter);
     } else {
@@ -304,6 +305,8 @@ static void set_aside(struct pp_letter *letter, enum pp_letter_end end)
     letter->end = end;
     if (end != PP_LETTER_KNOWN) {
         keep_octets(letter);
+    } else if (letter->n.has_seed && !letter->read->options.keep) {
+        delete_again(letter, 0); /* each notification has a right of its own to delete */
     }
     mark(letter, TOKEN_SET_ASIDE);
 }
@@ -429,6 +432,27 @@ static bool is_known(struct pp_letter *letter)
     return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
 }
 
+/* Does another notification of this message fetch it just now? (To two addresses of ours.) */
+static bool has_twin(const struct pp_letter *letter)
+{
+    const struct pp_letter *l = letter->read->letters;
+    while (l &&
+           (l == letter || !l->opened ||
+            !pp_bytes_equal(pp_buf_bytes(&l->n.object_id), pp_buf_bytes(&letter->n.object_id)) ||
+            memcmp(l->n.object_digest, letter->n.object_digest, 32) != 0)) {
+        l = l->next;
+    }
+    return l != NULL;
+}
+
+/* It is the first of the letters: pp_read_next is our caller. */
+static void drop_first(struct pp_letter *letter)
+{
+    letter->read->letters = letter->next;
+    letter->read->active--;
+    pp_letter_free(letter);
+}
+
 void pp_letter_start(struct pp_read *read, const char *hash)
 {
     struct pp_letter *letter = make(read, hash);
@@ -441,9 +465,10 @@ void pp_letter_start(struct pp_read *read, const char *hash)
         set_aside(letter, PP_LETTER_KNOWN);
     } else if (read->options.headers_only) {
         tell(letter, PP_LETTER_HEADERS);
-        read->letters = letter->next; /* it is the first: pp_read_next is our caller */
-        read->active--;
-        pp_letter_free(letter);
+        drop_first(letter);
+    } else if (has_twin(letter)) {
+        pp_buf_printf(&read->twins, "i:%s", hash);
+        drop_first(letter);
     } else {
         int rc =
             pp_retrieve_start(&letter->retrieve, read->mail, pp_buf_bytes(&letter->n.object_id),

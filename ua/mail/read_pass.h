@@ -42,7 +42,9 @@ struct pp_read {
     struct pp_read_events events;
     void *ctx;
     struct pp_spread inbox;
+    size_t address;        /* whose inbox is read: the i-th of the user's */
     struct pp_buf waiting; /* hashes of notifications to do, 64 digits each */
+    struct pp_buf twins;   /* of those whose message another one fetches just now */
     struct pp_letter *letters;
     struct pp_release *release;
     unsigned active;

@@ -205,6 +205,8 @@ int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error 
     rc = rc == PP_OK ? read_folder(box, folder, "new", error) : rc;
     if (rc == PP_OK) {
         read_journal(box, config);
+    }
+    if (rc == PP_OK && box->n) {
         qsort(box->letters, box->n, sizeof *box->letters, by_date);
     }
     return rc;

@@ -256,6 +256,38 @@ static void test_tag(void)
     end();
 }
 
+/* One certificate for two addresses: both are published, a message to both comes once and goes
+ * by both rights to delete it. */
+static void test_two_addresses_of_one_certificate(void)
+{
+    static const char *const both[] = {"bob@x", "b.smith@x", NULL};
+    const char *addresses[] = {"bob@x", "b.smith@x"};
+    struct pp_validity v = {IDENTITIES_NOW - 60, IDENTITIES_NOW + 86400};
+    unsigned distinct = 0;
+    begin();
+    person_halt(&bob);
+    pp_certificate_free(bob.certificate);
+    CHECK_FATAL(pp_issue_address(&bob.certificate, &w.ids.issuer, bob.key, addresses, 2, &v,
+                                 NULL) == PP_OK);
+    person_boot(&bob);
+    person_publish(&bob);
+    CU_ASSERT_EQUAL(bob.code, PP_OK);
+    CU_ASSERT_EQUAL(find("b.smith@x"), 0);
+    person_spool(&alice, "m1",
+                 "From: alice@x\r\nTo: bob@x, b.smith@x\r\nSubject: s\r\n"
+                 "Date: Fri, 15 Jan 2027 08:00:00 +0000\r\n\r\nx\r\n",
+                 both);
+    CHECK_FATAL(person_pass(&alice, "m1") && alice.finished);
+    CU_ASSERT_EQUAL(fake_notifications(w.nodes), 10);
+    CHECK_FATAL(person_fetch(&bob, NULL));
+    CU_ASSERT(bob.read.complete && bob.read.delivered == 1 && bob.read.known == 1);
+    CU_ASSERT_EQUAL(fake_count_files(bob.net, PP_PLACE_NEW), 1);
+    CU_ASSERT_EQUAL(fake_bodies(w.nodes, &distinct), 0);
+    CU_ASSERT_EQUAL(fake_notifications(w.nodes), 0);
+    end();
+}
+
 CHECK_MAIN("pins", CHECK(test_held_until_accepted), CHECK(test_rollover_in_the_certificate),
            CHECK(test_rollover_in_the_notification), CHECK(test_first_mail_makes_known),
-           CHECK(test_revoked_by_the_nodes_list), CHECK(test_expired_gives_way), CHECK(test_tag))
+           CHECK(test_revoked_by_the_nodes_list), CHECK(test_expired_gives_way), CHECK(test_tag),
+           CHECK(test_two_addresses_of_one_certificate))
