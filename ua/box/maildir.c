@@ -6,6 +6,7 @@
 
 #include <base/crash.h>
 #include <box/files.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -109,5 +110,21 @@ void pp_maildir_settle(const char *path, const char *name)
     char tmp[PATH_MAX];
     if (path_in(tmp, path, "tmp", name) == PP_OK) {
         unlink(tmp);
+    }
+}
+
+void pp_maildir_held(const char *path, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+    char tmp[PATH_MAX];
+    struct stat st;
+    DIR *d = snprintf(tmp, sizeof tmp, "%s/tmp", path) < PATH_MAX ? opendir(tmp) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode)) {
+            fn(ctx, e->d_name);
+        }
+    }
+    if (d) {
+        closedir(d);
     }
 }

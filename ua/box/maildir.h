@@ -19,5 +19,8 @@ int pp_maildir_make(const char *path, struct pp_error *error);
 int pp_maildir_keep(const char *path, const char *name, pp_maildir_read *read, void *ctx);
 /* The mark is synced: the link in tmp/ goes. */
 void pp_maildir_settle(const char *path, const char *name);
+/* The names of links in tmp/, of files delivered: a process died between mark and settling, or
+ * before the mark. fn may settle them. */
+void pp_maildir_held(const char *path, void (*fn)(void *ctx, const char *name), void *ctx);
 
 #endif

@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#define NAME_OF_MAIL 64 /* the hash of its notification; reports have shorter names */
+
 struct item {
     char name[NAME_MAX + 1]; /* as it was last seen */
     bool fresh;              /* in new/ */
@@ -84,7 +86,8 @@ static int add(struct pop3_box *box, const char *name, bool fresh)
         return PP_OK; /* none of ours, or moved just now */
     }
     struct stat held;
-    if (fresh && path_of(path, box, "tmp", name) && lstat(path, &held) == 0) {
+    if (fresh && strlen(name) == NAME_OF_MAIL && path_of(path, box, "tmp", name) &&
+        lstat(path, &held) == 0) {
         return PP_OK; /* its delivery is not noted yet */
     }
     if (grow(box) != PP_OK) {

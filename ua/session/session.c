@@ -225,6 +225,30 @@ static int set_copies(struct pp_mail_options *o, struct pp_config *config, struc
                : PP_OK;
 }
 
+struct settling {
+    struct session *session;
+    const char *maildir;
+};
+
+static void settle_one(void *ctx, const char *name)
+{
+    const struct settling *at = ctx;
+    struct pp_buf key = {0}, mark = {0};
+    pp_buf_printf(&key, "m:%s", name);
+    if (pp_mail_recall(at->session->mail, pp_buf_bytes(&key), &mark) == PP_OK) {
+        pp_maildir_settle(at->maildir, name);
+    }
+    pp_buf_free(&key);
+    pp_buf_free(&mark);
+}
+
+/* Links in tmp/ of mail that is marked: left when a process died just after the mark. */
+static void settle(struct session *s, const char *maildir)
+{
+    struct settling at = {s, maildir};
+    pp_maildir_held(maildir, settle_one, &at);
+}
+
 static int make_mail(struct session *s, struct pp_config *config, struct pp_error *error)
 {
     struct pp_mail_options o;
@@ -256,6 +280,8 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     if (!s->mail) {
         return pp_fail(error, PP_NOMEM, "out of memory");
     }
+    settle(s, session_maildir(config));
+    settle(s, session_junk(config));
     pp_send_sweep(s->mail);
     pp_sent_sweep(s->mail);
     pp_read_sweep(s->mail);
