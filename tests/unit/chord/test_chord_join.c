@@ -3,6 +3,8 @@
 
 #include "chord_net.h"
 
+#include <common/find.h>
+
 static struct net net;
 
 static void test_a_joiner_has_the_whole_list_before_it_is_active(void)
@@ -90,6 +92,52 @@ static void test_nobody_there(void)
     net_end(&net);
 }
 
+/* A JOIN to a node that is not the joiner's successor is referred one step back. */
+static void test_only_the_successor_lets_in(void)
+{
+    struct pp_header header;
+    struct pp_writer w;
+    struct pp_page page;
+    uint8_t verdict;
+    chord_start(&net, 4, false);
+    net_ring(&net, 30);
+    struct pp_peer joiner = net.self[29];
+    joiner.id = net.self[10].id;
+    joiner.id.b[19] = 2; /* its successor is node 11 */
+    for (size_t node = 11; node < 14; node++) {
+        pp_writer_begin(&w, CHORD_JOIN, 0, node);
+        net_inject(&net, &joiner, node, &w, PP_ID_PROVED);
+        const struct flight *f = &net.flights[net.n_flights - 1];
+        struct pp_reader r = pp_reader(pp_bytes(f->octets, f->len));
+        CHECK_FATAL(pp_read_header(&r, &header) == PP_OK && header.id == node);
+        CHECK_FATAL(pp_read_list(&r, &verdict, &page, 0) == PP_OK);
+        CU_ASSERT_EQUAL(verdict, node == 11 ? CHORD_GRANT : CHORD_REFERRED);
+        if (node > 11) {
+            CHECK_FATAL(page.n == 1);
+            CU_ASSERT_TRUE(pp_id_equal(&page.peers[0].id, &net.self[node - 1].id));
+        }
+    }
+    net_end(&net);
+}
+
+/* While it asks to be let in, no end of pings makes it a member: it has no list yet. */
+static void test_a_whole_list_comes_first(void)
+{
+    chord_start(&net, 4, false);
+    net_ring(&net, 30);
+    struct pp_substrate_node *n = net.node[7];
+    n->m.a.active = false;
+    n->m.phase = PP_PHASE_ENTER;
+    n->step = CHORD_ASKING;
+    chord_settled(&n->m, net.now);
+    CU_ASSERT_FALSE(n->m.a.active);
+    n->step = CHORD_LEARNING;
+    chord_settled(&n->m, net.now);
+    CU_ASSERT_TRUE(n->m.a.active);
+    net_end(&net);
+}
+
 CHECK_MAIN("chord join", CHECK(test_a_joiner_has_the_whole_list_before_it_is_active),
            CHECK(test_ipv6_lists_take_two_pages), CHECK(test_one_joiner_at_a_time),
-           CHECK(test_an_id_in_use_is_refused), CHECK(test_nobody_there))
+           CHECK(test_an_id_in_use_is_refused), CHECK(test_nobody_there),
+           CHECK(test_only_the_successor_lets_in), CHECK(test_a_whole_list_comes_first))

@@ -81,6 +81,19 @@ static void test_a_client_without_an_answer(void)
     net_end(&net);
 }
 
+static void test_in_place(void)
+{
+    chord_start(&net, 4, false);
+    net_ring(&net, 20);
+    struct pp_member *m = &net.node[7]->m;
+    CU_ASSERT_TRUE(chord_in_place(m, &net.self[7].id));
+    CU_ASSERT_TRUE(chord_in_place(m, &net.self[8].id)); /* the successor, as we have it */
+    CU_ASSERT_FALSE(chord_in_place(m, &net.self[9].id));
+    pp_peerset_free(&net.node[7]->p); /* nobody behind us: that cannot be all */
+    CU_ASSERT_FALSE(chord_in_place(m, &net.self[8].id));
+    net_end(&net);
+}
+
 CHECK_MAIN("chord merge", CHECK(test_two_rings_zip), CHECK(test_two_lone_nodes),
            CHECK(test_a_known_contact_costs_nothing), CHECK(test_a_client_stays_outside),
-           CHECK(test_a_client_without_an_answer))
+           CHECK(test_a_client_without_an_answer), CHECK(test_in_place))

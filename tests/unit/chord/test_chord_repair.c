@@ -79,6 +79,25 @@ static void test_introductions_are_followed_slowly(void)
     net_end(&net);
 }
 
+/* One whom our successor does not list is asked itself, and so a ghost does not stay. */
+static void test_a_ghost_is_asked(void)
+{
+    chord_start(&net, 4, false);
+    net_ring(&net, 20);
+    struct pp_substrate_node *n = net.node[7];
+    struct pp_order order = chord_clockwise(n);
+    struct pp_peer ghost = net.self[8];
+    ghost.id.b[19] = 9; /* just after the successor */
+    ghost.udp = 5000;
+    struct pp_entry entry = pp_entry_now(&ghost, net.now - PP_MINUTE);
+    pp_peerset_insert(&n->s, &order, n->net->r, &entry);
+    CHECK_FATAL(pp_tables_entry(&n->m, &ghost.id) != NULL);
+    net_run(&net, PP_MINUTE);
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&n->m, &ghost.id));
+    CU_ASSERT_EQUAL(net_check(&net), 0);
+    net_end(&net);
+}
+
 CHECK_MAIN("chord repair", CHECK(test_a_quiet_ring_sends_no_lists), CHECK(test_dead_neighbours_go),
            CHECK(test_all_successors_lost), CHECK(test_a_live_member_is_not_dropped_on_hearsay),
-           CHECK(test_introductions_are_followed_slowly))
+           CHECK(test_introductions_are_followed_slowly), CHECK(test_a_ghost_is_asked))

@@ -3,6 +3,8 @@
 
 #include "chord_net.h"
 
+#include <common/find.h>
+
 static struct net net;
 
 /* Index of the first node at or after the key; nodes are in the order of their ids. */
@@ -103,8 +105,33 @@ static void test_rank_orders_like_the_clock(void)
     net_end(&net);
 }
 
+/* Whoever is far from the key names nodes before it, the nearest first: none beyond. */
+static void test_referrals_lie_before_the_key(void)
+{
+    struct pp_find find = {.k = 3};
+    struct pp_find_reply reply;
+    struct pp_header header;
+    struct pp_writer w;
+    chord_start(&net, 4, false);
+    net_ring(&net, 30);
+    find.key = net.self[25].id;
+    find.key.b[19] = 2;
+    pp_writer_begin(&w, PP_WIRE_FIND, 0, 7);
+    pp_write_find(&w, &find);
+    net_inject(&net, &net.self[0], 10, &w, PP_ID_PROVED);
+    const struct flight *f = &net.flights[net.n_flights - 1];
+    struct pp_reader r = pp_reader(pp_bytes(f->octets, f->len));
+    CHECK_FATAL(pp_read_header(&r, &header) == PP_OK && header.id == 7);
+    CHECK_FATAL(pp_read_find_reply(&r, &reply, 0) == PP_OK);
+    CU_ASSERT_TRUE(!reply.complete && reply.page.n > 0);
+    for (size_t i = 0; i < reply.page.n; i++) {
+        CU_ASSERT_TRUE(pp_id_in(&reply.page.peers[i].id, &net.self[10].id, &find.key));
+    }
+    net_end(&net);
+}
+
 CHECK_MAIN("chord route", CHECK(test_closest_within_the_arc),
            CHECK(test_every_node_answers_every_key_alike),
            CHECK(test_covers_says_no_only_when_sure),
            CHECK(test_a_missing_member_is_found_by_its_successor),
-           CHECK(test_rank_orders_like_the_clock))
+           CHECK(test_rank_orders_like_the_clock), CHECK(test_referrals_lie_before_the_key))

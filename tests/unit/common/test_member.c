@@ -168,7 +168,41 @@ static void test_leaving_awaits_answers(void)
     toy_end(&toy);
 }
 
+static void test_a_client_answers_nobody(void)
+{
+    struct pp_peer peer = peer_number(9);
+    struct pp_writer w;
+    toy_start(&toy, PP_CLIENT);
+    pp_writer_begin(&w, PP_WIRE_PING, PP_WIRE_ACTIVE, 1);
+    pp_write_ping(&w, NULL);
+    toy_hear(&toy, PP_SECOND, &peer, &w);
+    CU_ASSERT_EQUAL(toy.f.n, 0);
+    CU_ASSERT_EQUAL(toy.n->requests, 0);
+    toy_end(&toy);
+}
+
+static void test_only_a_proved_peer_is_learnt(void)
+{
+    struct pp_rx rx = {peer_number(9), 0};
+    struct pp_writer w;
+    toy_member(&toy, NULL, 0);
+    pp_writer_begin(&w, PP_WIRE_PING, PP_WIRE_ACTIVE, 1);
+    pp_write_ping(&w, NULL);
+    pp_member_receive(toy.n, PP_SECOND, &rx, pp_bytes(w.data, w.len));
+    CU_ASSERT_PTR_NULL(pp_tables_entry(&toy.n->m, &rx.from.id));
+    CU_ASSERT_EQUAL(toy_count(&toy, PP_WIRE_PING | PP_WIRE_REPLY), 1); /* answered all the same */
+    rx.from = peer_number(100); /* our own id proves nothing */
+    rx.facts = PP_ID_PROVED;
+    pp_member_receive(toy.n, PP_SECOND, &rx, pp_bytes(w.data, w.len));
+    CU_ASSERT_EQUAL(pp_tables_known(&toy.n->m), 0);
+    rx.from = peer_number(9);
+    pp_member_receive(toy.n, PP_SECOND, &rx, pp_bytes(w.data, w.len));
+    CU_ASSERT_PTR_NOT_NULL(pp_tables_entry(&toy.n->m, &rx.from.id));
+    toy_end(&toy);
+}
+
 CHECK_MAIN("member", CHECK(test_joining), CHECK(test_a_taken_id), CHECK(test_nobody_answers),
            CHECK(test_it_tries_again_through_whom_it_knows), CHECK(test_merging),
            CHECK(test_a_probe_comes_first), CHECK(test_moving_tells_all), CHECK(test_leaving),
-           CHECK(test_leaving_awaits_answers))
+           CHECK(test_leaving_awaits_answers), CHECK(test_a_client_answers_nobody),
+           CHECK(test_only_a_proved_peer_is_learnt))
