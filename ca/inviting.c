@@ -35,8 +35,9 @@ static int check(const struct ca_options *o, struct pp_error *error)
     }
     for (size_t i = 0; i < o->n_arguments; i++) {
         if (!is_plain(o->arguments[i]) || !strchr(o->arguments[i], ':')) {
-            return pp_fail(error, PP_INVALID, "'%.100s' is no contact: give address:port",
-                           o->arguments[i]);
+            return pp_fail(error, PP_INVALID,
+                           "contact %zu is none: give address:port, as mail1.uni.example:4700",
+                           i + 1);
         }
     }
     return PP_OK;

@@ -14,6 +14,10 @@ def openssl(*argv):
     return subprocess.run(("openssl",) + argv, capture_output=True, text=True)
 
 
+def yaml_of(text):
+    return re.findall(r'(?m)^  ([a-z]+): "?([a-z0-9]+)"?$', text)
+
+
 class Authority(unittest.TestCase):
     def setUp(self):
         self.top = tempfile.TemporaryDirectory(prefix="peerpost-ca.")
@@ -192,6 +196,22 @@ class Authority(unittest.TestCase):
         lint = subprocess.run(("mandoc", "-Tlint", os.path.join(SOURCE, "ca/peerpost-ca.1")),
                               capture_output=True, text=True)
         self.assertEqual(lint.stdout, "")
+
+    def test_invite(self):
+        self.start()
+        out = self.path("campus.invitation")
+        self.ca("invite", "--network", "campus", "--k", "3", "--out", out, "n1.x:4700", "[::1]:4700")
+        with open(out) as f:
+            text = f.read()
+        self.assertEqual(yaml_of(text), [("name", "campus"), ("k", "3"), ("plugin", "chord")])
+        self.assertIn('- "[::1]:4700"', text)
+        self.assertIn("BEGIN CERTIFICATE", text)
+        self.assertNotIn("PRIVATE", text)
+        self.ca("invite", code=64)
+        self.ca("invite", "no-port", code=64)
+        self.ca("invite", "n1.x:47\n00", code=64)
+        self.ca("invite", "--k", "33", "n1.x:4700", code=64)
+        self.ca("invite", "--substrate", "../evil", "n1.x:4700", code=64)
 
     def test_at_once(self):
         self.start()
