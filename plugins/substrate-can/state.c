@@ -5,6 +5,7 @@
  */
 #include "can.h"
 
+#include <common/find.h>
 #include <stdlib.h>
 
 #define TICK_SHIFT 24
@@ -119,7 +120,7 @@ void can_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint3
         (!m->client && pp_id_equal(&peer->id, &m->a.self.id))) {
         return;
     }
-    if (!member) {
+    if (m->client || !member) {
         remember(n, now, peer);
     }
     if (m->client || (member && n->near.n > 0)) { /* a passer-by is no neighbour: still alone */
@@ -360,6 +361,11 @@ void can_changed(struct pp_substrate_node *n, pp_ns now)
 
 void can_greet(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w)
 {
+    if (m->client) { /* a stranger's word is not heard */
+        pp_agent_begin(&m->a, w, PP_WIRE_PING);
+        pp_write_ping(w, NULL);
+        return;
+    }
     struct pp_substrate_node *n = can_node(m);
     const struct can_facts *facts = can_find(n, &to->id);
     pp_agent_begin(&m->a, w, CAN_STATE);
