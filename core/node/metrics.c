@@ -87,6 +87,7 @@ static void add_store(struct daemon *d, struct pp_buf *out)
     add(out, "store_objects", "gauge", "Objects held.", u.objects);
     add(out, "store_inboxes", "gauge", "Inboxes held.", u.inboxes);
     add(out, "store_tombstones", "gauge", "Deletions remembered.", u.tombstones);
+    add(out, "store_damaged", "gauge", "Things found unreadable and set aside.", u.damaged);
 }
 
 void daemon_metrics(struct daemon *d, struct pp_buf *out)

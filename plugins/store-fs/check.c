@@ -10,13 +10,32 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static int quarantine(struct fs_store *s, enum pp_kind kind, const struct pp_name *name)
 {
-    char path[80], to[96];
+    char path[80], to[112];
     fs_group_path(path, kind, name);
-    snprintf(to, sizeof to, "quarantine/%s", strrchr(path, '/') + 1);
-    return renameat(s->path, path, s->path, to) < 0 ? fs_code(errno) : PP_OK;
+    snprintf(to, sizeof to, "quarantine/%s-%s", kind == PP_INBOX ? "inbox" : "object",
+             strrchr(path, '/') + 1);
+    if (mkdirat(s->path, "quarantine", 0700) < 0 && errno != EEXIST) {
+        return fs_code(errno);
+    }
+    return renameat(s->path, path, s->path, to) < 0 && errno != ENOENT ? fs_code(errno) : PP_OK;
+}
+
+int fs_set_aside(void *env, enum pp_kind kind, const struct pp_name *name)
+{
+    struct fs_store *s = env;
+    struct fs_group *g;
+    pthread_mutex_lock(&s->files);
+    int err = fs_group_load(s, kind, name, &g);
+    if (!err) {
+        fs_group_free(g);
+    }
+    err = err == PP_BROKEN ? quarantine(s, kind, name) : PP_OK;
+    pthread_mutex_unlock(&s->files);
+    return err;
 }
 
 static int verify_one(struct fs_store *s, enum pp_kind kind, const struct pp_name *name,

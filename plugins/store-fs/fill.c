@@ -144,14 +144,66 @@ static int merge(struct fill *f, struct fs_group *g)
 
 static int settle(struct fill *f);
 
+/* A damaged file is put aside; what the table has of it is written. */
+static int load_file(struct fill *f, const struct id *id, struct fs_group **g, bool *damaged)
+{
+    int err = fs_group_load(f->s, id->kind, &id->name, g);
+    if (err == PP_BROKEN) {
+        rows_damaged(&f->s->store, id->kind, &id->name);
+        err = fs_set_aside(f->s, id->kind, &id->name);
+        *g = err ? NULL : fs_group_empty(id->kind, &id->name);
+        err = err || *g ? err : PP_NOMEM;
+        if (!err) {
+            (*g)->there = true; /* written aside, so that a crash leaves it whole */
+            *damaged = true;
+        }
+    }
+    return err;
+}
+
+/* Of a damaged inbox the notifications in the table stay, and the head counts those; of an object
+ * too little is left. False: nothing is to be written. */
+static bool salvage(struct fs_group *g)
+{
+    struct rows_head head;
+    struct rows_entry line;
+    struct fs_row *row = NULL;
+    for (size_t i = 0; i < g->n; i++) {
+        row = fs_key_type(g->row[i].key) == 'H' ? &g->row[i] : row;
+    }
+    if (g->kind == PP_OBJECT || !row || rows_head_decode(&head, row->value) != PP_OK) {
+        return false;
+    }
+    head.h.size = 0;
+    head.h.expires = PP_NEVER;
+    memset(head.h.entries, 0, sizeof head.h.entries);
+    memset(head.h.octets, 0, sizeof head.h.octets);
+    for (size_t i = 0; i < g->n; i++) {
+        if (fs_key_type(g->row[i].key) == 'I' &&
+            rows_entry_decode(&line, g->row[i].value) == PP_OK) {
+            rows_head_count(&head, &line);
+        }
+    }
+    struct pp_buf text = {0};
+    rows_head_encode(&text, &head);
+    uint8_t *copy = text.failed ? NULL : fs_group_hold(g, text.len);
+    if (copy) {
+        memcpy(copy, text.data, text.len);
+        row->value = pp_bytes(copy, text.len);
+    }
+    pp_buf_free(&text);
+    return copy && head.h.size + head.h.entries[0] + head.h.entries[1] > 0;
+}
+
 static int write_file(struct fill *f, const struct id *id)
 {
     struct fs_group *g = NULL;
+    bool damaged = false;
     int err = PP_OK;
     if (fs_map_born(&f->table, id->kind, &id->name)) {
         g = fs_group_empty(id->kind, &id->name);
     } else {
-        err = fs_group_load(f->s, id->kind, &id->name, &g);
+        err = load_file(f, id, &g, &damaged);
     }
     if (!g) {
         return err ? err : PP_NOMEM;
@@ -159,6 +211,10 @@ static int write_file(struct fill *f, const struct id *id)
     bool aside = g->there;
     size_t size = g->memory.len;
     err = merge(f, g);
+    if (!err && damaged && !salvage(g)) {
+        fs_group_free(g);
+        return PP_OK;
+    }
     err = err ? err : fs_group_write(f->s, g, aside);
     if (err == PP_FULL && f->n_aside > 0) {
         err = settle(f);
@@ -183,7 +239,9 @@ static int settle(struct fill *f)
         char path[80], aside[90];
         fs_group_path(path, f->aside[i].kind, &f->aside[i].name);
         snprintf(aside, sizeof aside, "%s.new", path);
+        pthread_mutex_lock(&f->s->files);
         err = renameat(f->s->path, aside, f->s->path, path) < 0 ? fs_code(errno) : PP_OK;
+        pthread_mutex_unlock(&f->s->files);
         f->moved = true;
         pp_crash("store-fill-renamed");
     }

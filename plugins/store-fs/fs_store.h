@@ -121,6 +121,7 @@ struct fs_store {
     uint64_t used, loose_used;
     struct fs_txn *snapshots;
     pthread_t thread;
+    pthread_mutex_t files; /* held while a file is replaced, or put aside */
 };
 
 /* A snapshot, or the write transaction with its changes on top. */
@@ -193,6 +194,8 @@ int fs_text_read(struct fs_group *g); /* of g->memory. ! PP_BROKEN, PP_NOMEM */
 
 /* index.c, merge.c */
 bool fs_is_index(struct pp_bytes key); /* S, T or L */
+int fs_index_of(void *txn, enum pp_kind kind, const struct pp_name *name,
+                const struct rows_key *but, struct rows_key *key);
 void fs_line(uint8_t line[FS_LINE], struct pp_bytes key, struct pp_bytes value, bool gone);
 int fs_line_compare(const uint8_t *a, const uint8_t *b);
 int fs_run_open(struct fs_store *s, uint64_t number, struct fs_run **run);
@@ -238,6 +241,8 @@ bool fs_number(const char **at, int base, uint64_t *value);
 bool fs_word(const char **at, char *out, size_t cap);
 
 /* check.c: every file; returns the faults found. A repair moves damaged ones to quarantine/. */
+/* Moves a file that cannot be read to quarantine/; 0 also when it can be read, or there is none. */
+int fs_set_aside(void *env, enum pp_kind kind, const struct pp_name *name);
 int fs_files_verify(struct fs_store *s, bool repair, const struct pp_sink *sink);
 
 /* fill.c */

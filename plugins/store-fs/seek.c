@@ -221,3 +221,60 @@ int fs_seek(void *txn, struct pp_bytes from, struct pp_bytes *key, struct pp_byt
         rows_key_add(&at, "", 1);
     }
 }
+
+/* A search for index rows that lead to a name. */
+struct leads {
+    struct fs_txn *t;
+    enum pp_kind kind;
+    const struct pp_name *name;
+    const struct rows_key *but;
+};
+
+/* Does this one, and does it stand? It becomes *key. */
+static bool leads(const struct leads *l, const uint8_t *line, struct rows_key *key)
+{
+    struct pp_bytes value;
+    if (line[0] == 'L' || line[17] != (uint8_t)l->kind ||
+        memcmp(line + 18, l->name->b, sizeof l->name->b) != 0 ||
+        (l->but && memcmp(line, l->but->b, FS_LINE_KEY) == 0)) {
+        return false;
+    }
+    key->len = 0;
+    rows_key_add(key, line, FS_LINE_KEY);
+    return fs_get(l->t, rows_key_bytes(key), &value) == PP_OK;
+}
+
+static bool leads_in_map(const struct leads *l, const struct map *m, struct rows_key *key)
+{
+    struct rows_key from = rows_key('S');
+    const struct node *row;
+    while ((row = map_at(m, rows_key_bytes(&from))) != NULL && fs_is_index(map_key(row))) {
+        struct pp_bytes found = map_key(row);
+        if (found.len == FS_LINE_KEY && leads(l, found.data, key)) {
+            return true;
+        }
+        from.len = 0;
+        rows_key_add(&from, found.data, found.len);
+        rows_key_add(&from, "", 1);
+    }
+    return false;
+}
+
+int fs_index_of(void *txn, enum pp_kind kind, const struct pp_name *name,
+                const struct rows_key *but, struct rows_key *key)
+{
+    struct fs_txn *t = txn;
+    const struct leads l = {t, kind, name, but};
+    if (leads_in_map(&l, &t->active, key) || leads_in_map(&l, &t->frozen, key)) {
+        return PP_OK;
+    }
+    for (size_t i = 0; i < t->runs->n; i++) {
+        const struct fs_run *run = t->runs->run[i];
+        for (size_t k = 0; k < run->n; k++) {
+            if (leads(&l, run->lines + k * FS_LINE, key)) {
+                return PP_OK;
+            }
+        }
+    }
+    return PP_NOT_FOUND;
+}

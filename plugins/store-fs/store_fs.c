@@ -48,6 +48,7 @@ static void fs_close(struct pp_store *store)
     fs_folder_close(s);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->files);
     free(s);
 }
 
@@ -87,6 +88,7 @@ static int open_there(struct pp_store **store, const char *path, const union pp_
         return pp_fail(error, PP_NOMEM, "%s: no memory for the store", path);
     }
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->files, NULL);
     pthread_cond_init(&s->changed, NULL);
     pthread_mutex_init(&s->store.lock, NULL); /* again by rows_open; rows_finish needs one */
     size_log(s, values);

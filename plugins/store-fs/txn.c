@@ -135,7 +135,13 @@ static int load(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
         *out = fs_group_empty(kind, name);
         return *out ? PP_OK : PP_NOMEM;
     }
-    return fs_group_load(t->s, kind, name, out);
+    int err = fs_group_load(t->s, kind, name, out);
+    if (err == PP_BROKEN) { /* this one is lost, the others are whole */
+        rows_damaged(&t->s->store, kind, name);
+        *out = fs_group_empty(kind, name);
+        err = *out ? PP_OK : PP_NOMEM;
+    }
+    return err;
 }
 
 int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
@@ -381,4 +387,6 @@ const struct rows_map fs_map = {
     .put = txn_put,
     .del = txn_del,
     .used = txn_used,
+    .set_aside = fs_set_aside,
+    .index_of = fs_index_of,
 };

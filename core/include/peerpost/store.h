@@ -10,7 +10,9 @@
  *   keeps removed pages from being used again.
  * - An operation's PP_FULL had no effect; a commit's undid the batch, and core reruns its
  *   operations one by one. remove, drop, discard, member_drop and touch never answer PP_FULL.
- * - PP_BROKEN stays: after it nothing more is promised and the process exits (74).
+ * - PP_BROKEN stays: after it nothing more is promised and the process exits (74). A store that can
+ *   tell what a damaged part held need not break: those things are NOT_FOUND from then on, and
+ *   usage counts them as `damaged`.
  * - Times are wall nanoseconds, given by core.
  * - Source: Kangasharju et al. 2003, sections 2.1-2.3.
  */
@@ -82,6 +84,7 @@ struct pp_usage {
     uint64_t octets;   /* used, pieces not yet put included */
     uint64_t capacity; /* above which put, piece, append, member_add answer PP_FULL */
     uint64_t objects, inboxes, tombstones;
+    uint64_t damaged; /* things found unreadable since the open, and set aside; 0: none */
 };
 
 #define PP_STORE_CREATE 0x1u /* create when the path holds no store */

@@ -109,6 +109,7 @@ struct pp_batch *rows_begin(struct pp_store *s)
     if (atomic_load(&s->broken) || s->batch) {
         return NULL;
     }
+    rows_damage_mend(s);
     rows_files_reap(s, false);
     struct pp_batch *b = calloc(1, sizeof *b);
     if (!b) {

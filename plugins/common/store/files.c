@@ -159,17 +159,35 @@ static int open_file(struct pp_view *v, uint64_t serial, int *fd)
     return PP_OK;
 }
 
-int rows_file_read(struct pp_view *v, uint64_t serial, uint64_t offset, uint64_t size,
-                   struct pp_spans *spans)
+int rows_file_read(struct pp_view *v, const struct pp_name *name, const struct pp_head *head,
+                   uint64_t offset, struct pp_spans *spans)
 {
-    int fd, err = v->store->folder < 0 ? PP_BROKEN : open_file(v, serial, &fd);
+    struct stat st;
+    int fd = -1, err = v->store->folder < 0 ? PP_BROKEN : open_file(v, head->serial, &fd);
+    if (err == PP_NOT_FOUND || (!err && fstat(fd, &st) == 0 && (uint64_t)st.st_size < head->size)) {
+        rows_damaged(v->store, PP_OBJECT, name); /* gone, or cut short */
+        return PP_NOT_FOUND;
+    }
     if (err) {
         return err == PP_BROKEN ? rows_broken(v->store) : err;
     }
-    uint64_t left = size - offset;
+    uint64_t left = head->size - offset;
     spans->fd = fd;
     spans->fd_offset = offset;
     spans->fd_len = left < PP_PIECE_MAX ? (size_t)left : PP_PIECE_MAX;
+    return PP_OK;
+}
+
+int rows_file_size(const struct pp_store *s, uint64_t serial, uint64_t *size)
+{
+    struct stat st;
+    char name[24];
+    file_name(name, serial);
+    *size = 0;
+    if (s->folder < 0 || fstatat(s->folder, name, &st, 0) < 0) {
+        return PP_NOT_FOUND;
+    }
+    *size = (uint64_t)st.st_size;
     return PP_OK;
 }
 

@@ -171,6 +171,15 @@ int rows_head_decode(struct rows_head *head, struct pp_bytes in)
     return PP_OK;
 }
 
+void rows_head_count(struct rows_head *head, const struct rows_entry *entry)
+{
+    struct pp_head *h = &head->h;
+    h->size += entry->size;
+    h->entries[entry->queue]++;
+    h->octets[entry->queue] += entry->size;
+    h->expires = entry->expires < h->expires ? entry->expires : h->expires;
+}
+
 void rows_entry_encode(uint8_t out[ROWS_ENTRY_LEN], const struct rows_entry *entry)
 {
     out[0] = (uint8_t)entry->queue;

@@ -76,6 +76,8 @@ struct rows_entry { /* I row */
     pp_ns expires;
     uint32_t size;
 };
+/* One more entry in the sums of an inbox's head. */
+void rows_head_count(struct rows_head *head, const struct rows_entry *entry);
 #define ROWS_ENTRY_LEN 45
 void rows_entry_encode(uint8_t out[ROWS_ENTRY_LEN], const struct rows_entry *entry);
 int rows_entry_decode(struct rows_entry *entry, struct pp_bytes in);
@@ -102,6 +104,14 @@ void rows_drop_held(struct pp_view *v);
 int rows_long_get(struct pp_view *v, const struct rows_key *key, struct pp_bytes *value);
 int rows_read_meta(struct pp_view *v, struct rows_meta *meta);
 int rows_broken(struct pp_store *s); /* notes it, returns PP_BROKEN */
+/* A row that should be there is not: the thing is damaged (PP_NOT_FOUND), or the store is broken. */
+int rows_lost(struct pp_view *v, enum pp_kind kind, const struct pp_name *name);
+
+/* damage.c: before a batch begins. */
+void rows_damage_mend(struct pp_store *s);
+void rows_damage_free(struct pp_store *s);
+/* repair.c: makes one thing right as far as it is there, or takes it away. */
+int rows_mend_one(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name);
 
 /* Writing helpers: a failure dooms the batch. */
 int rows_set(struct pp_batch *b, const struct rows_key *key, struct pp_bytes value);
@@ -146,9 +156,11 @@ struct rows_doomed {
 int rows_file_create(struct pp_store *s, uint64_t serial, int *fd);
 int rows_file_write(int fd, uint64_t offset, struct pp_bytes bytes, uint64_t *allocated);
 int rows_file_sync(int fd, uint64_t size);
-int rows_file_read(struct pp_view *v, uint64_t serial, uint64_t offset, uint64_t size,
-                   struct pp_spans *spans);
+int rows_file_read(struct pp_view *v, const struct pp_name *name, const struct pp_head *head,
+                   uint64_t offset, struct pp_spans *spans);
 void rows_files_close(struct pp_view *v);
+/* ! PP_NOT_FOUND */
+int rows_file_size(const struct pp_store *s, uint64_t serial, uint64_t *size);
 int rows_file_doom(struct pp_batch *b, uint64_t serial);
 bool rows_file_is_doomed(const struct pp_store *s, uint64_t serial);
 /* Takes over the batch's doomed files after its end; forgets them when it was undone. */

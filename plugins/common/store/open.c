@@ -64,6 +64,7 @@ int rows_open(struct pp_store *s, const uint8_t epoch[16], bool fresh, struct pp
 void rows_finish(struct pp_store *s)
 {
     rows_bodies_free(s);
+    rows_damage_free(s);
     rows_files_reap(s, true);
     pthread_mutex_destroy(&s->lock);
 }

@@ -222,7 +222,7 @@ static int read_records(struct pp_view *v, const struct pp_name *name, const str
         uint64_t skip = offset % max, left = h->size - offset;
         int err = rows_get(v, &key, &record);
         if (err == PP_NOT_FOUND || (!err && (record.len <= skip || record.len - skip > left))) {
-            return rows_broken(v->store);
+            return rows_lost(v, PP_OBJECT, name);
         }
         if (err) {
             return err;
@@ -258,7 +258,7 @@ int rows_read(struct pp_view *v, const struct pp_name *name, uint64_t serial, ui
         return PP_INVALID;
     }
     if (head.large && offset < head.h.size) {
-        return rows_file_read(v, serial, offset, head.h.size, spans);
+        return rows_file_read(v, name, &head.h, offset, spans);
     }
     return read_records(v, name, &head.h, offset, spans);
 }
@@ -334,6 +334,7 @@ void rows_usage(struct pp_view *v, struct pp_usage *usage)
     usage->objects = meta.objects;
     usage->inboxes = meta.inboxes;
     usage->tombstones = meta.tombstones;
+    usage->damaged = atomic_load(&s->damaged);
 }
 
 uint64_t rows_last_seq(struct pp_view *v)
@@ -353,7 +354,7 @@ static int listed(struct pp_view *v, const struct rows_key *key, struct pp_liste
     memcpy(out->name.b, key->b + 18, 32);
     int err = rows_load(v, out->kind, &out->name, &head);
     if (err == PP_NOT_FOUND) {
-        return rows_broken(v->store);
+        return rows_lost(v, out->kind, &out->name);
     }
     out->tombstone = err == PP_GONE;
     out->head = head.h;
@@ -374,10 +375,11 @@ int rows_oldest(struct pp_view *v, struct pp_cursor *cursor, struct pp_listed *o
         if (key.b[0] != 'S' && key.b[0] != 'T') {
             break;
         }
-        if ((err = listed(v, &key, &out[n])) != PP_OK) {
+        err = listed(v, &key, &out[n]);
+        if (err && err != PP_NOT_FOUND) {
             return err;
         }
-        n++;
+        n += err == PP_OK;
         from = key;
         cursor->b[0] = (uint8_t)key.len;
         memcpy(cursor->b + 1, key.b, key.len);

@@ -5,8 +5,6 @@
  */
 #include "layout.h"
 
-#include <sys/stat.h>
-
 /* Takes away every row whose key begins so. */
 static int unset_under(struct pp_batch *b, struct rows_key prefix)
 {
@@ -21,21 +19,13 @@ static int unset_under(struct pp_batch *b, struct rows_key prefix)
     return err == PP_NOT_FOUND ? PP_OK : err;
 }
 
-static bool file_is_whole(struct pp_view *v, const struct pp_name *name,
-                          const struct rows_head *head)
-{
-    struct pp_spans spans;
-    struct stat st;
-    return rows_read(v, name, head->h.serial, 0, &spans) == PP_OK && spans.fd >= 0 &&
-           fstat(spans.fd, &st) == 0 && (uint64_t)st.st_size == head->h.size;
-}
-
 static bool body_is_whole(struct pp_view *v, const struct pp_name *name,
                           const struct rows_head *head)
 {
     uint64_t max = v->store->map->value_max;
     if (head->large) {
-        return file_is_whole(v, name, head);
+        uint64_t size;
+        return rows_file_size(v->store, head->h.serial, &size) == PP_OK && size == head->h.size;
     }
     for (uint64_t at = 0; at < head->h.size; at += max) {
         uint32_t n = (uint32_t)(at / max);
@@ -93,10 +83,7 @@ static int mend_inbox(struct pp_batch *b, const struct pp_name *name, struct row
             rows_long_get(&b->view, &at, &octets) != PP_OK || octets.len != line.size) {
             err = unset_line(b, name, &key, value);
         } else {
-            head->h.size += line.size;
-            head->h.entries[line.queue]++;
-            head->h.octets[line.queue] += line.size;
-            head->h.expires = line.expires < head->h.expires ? line.expires : head->h.expires;
+            rows_head_count(head, &line);
         }
         if (err) {
             return err;
@@ -153,6 +140,75 @@ static int lose(struct pp_batch *b, enum pp_kind kind, const struct pp_name *nam
     return err;
 }
 
+static struct rows_key index_of(enum pp_kind kind, const struct pp_name *name,
+                                const struct rows_head *head)
+{
+    return head->tombstone ? rows_key_index('T', head->h.expires, 0, kind, name)
+                           : rows_key_index('S', head->h.stamp, head->h.serial, kind, name);
+}
+
+/* Of what an index row leads to nothing else is left. */
+static int lose_line(struct pp_batch *b, const struct rows_key *index)
+{
+    struct pp_store *s = b->view.store;
+    uint64_t serial = pp_get64(index->b + 9);
+    struct rows_key file = rows_key_number('L', serial);
+    bool inbox = index->b[17] == PP_INBOX;
+    struct pp_bytes value;
+    uint64_t size;
+    int err = rows_unset(b, index);
+    if (index->b[0] == 'T') {
+        b->meta.tombstones--;
+        return err;
+    }
+    b->meta.objects -= !inbox;
+    b->meta.inboxes -= inbox;
+    if (err || inbox || rows_get(&b->view, &file, &value) != PP_OK) {
+        return err;
+    }
+    (void)rows_file_size(s, serial, &size);
+    b->meta.large -= size < b->meta.large ? size : b->meta.large;
+    err = rows_unset(b, &file);
+    return err ? err : rows_file_doom(b, serial);
+}
+
+static int lose_whole(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name,
+                      const struct rows_head *head, const struct rows_key *index)
+{
+    b->meta.objects -= kind == PP_OBJECT;
+    b->meta.inboxes -= kind == PP_INBOX;
+    int err = lose(b, kind, name, head);
+    err = err ? err : rows_unset(b, index);
+    if (!err && head->large) {
+        b->meta.large -= head->h.size;
+        err = rows_file_doom(b, head->h.serial);
+    }
+    return err;
+}
+
+int rows_mend_one(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name)
+{
+    const struct rows_map *map = b->view.store->map;
+    struct rows_head head;
+    struct rows_key index = {.len = 0}, stale;
+    bool stays = false;
+    int err = rows_load(&b->view, kind, name, &head);
+    if (!err || err == PP_GONE) {
+        index = index_of(kind, name, &head);
+        err = mend_head(b, kind, name, &head, &stays);
+        if (!err) {
+            err =
+                stays ? rows_save(b, kind, name, &head) : lose_whole(b, kind, name, &head, &index);
+        }
+    }
+    err = err == PP_NOT_FOUND ? PP_OK : err;
+    while (!err && map->index_of) {
+        err = map->index_of(b->view.txn, kind, name, stays ? &index : NULL, &stale);
+        err = err ? err : lose_line(b, &stale);
+    }
+    return err == PP_NOT_FOUND ? PP_OK : err;
+}
+
 static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes value)
 {
     struct rows_head head;
@@ -168,9 +224,7 @@ static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes 
     if (err || !stays) {
         return err ? err : lose(b, kind, &name, &head);
     }
-    struct rows_key index = head.tombstone
-                                ? rows_key_index('T', head.h.expires, 0, kind, &name)
-                                : rows_key_index('S', head.h.stamp, head.h.serial, kind, &name);
+    struct rows_key index = index_of(kind, &name, &head);
     count(&b->meta, kind, &head);
     err = rows_save(b, kind, &name, &head);
     return err ? err : rows_set(b, &index, pp_bytes(NULL, 0));

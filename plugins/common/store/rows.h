@@ -12,6 +12,8 @@
 
 #include <peerpost/store.h>
 
+struct rows_key;
+
 /* What a backend gives. A txn is a snapshot or the one write transaction. Values handed out of a
  * snapshot live until it ends, those of a write transaction until its next write. Errors of reads:
  * PP_NOT_FOUND, PP_BROKEN; of writes: PP_FULL, PP_NOMEM (both doom the transaction), PP_BROKEN. */
@@ -34,6 +36,14 @@ struct rows_map {
     int (*put)(void *txn, struct pp_bytes key, struct pp_bytes value, bool last);
     int (*del)(void *txn, struct pp_bytes key); /* PP_NOT_FOUND when there is none */
     uint64_t (*used)(void *txn);                /* octets that the rows take, O(1) */
+    /* Where the rows of a name lie in a file of their own, which may be damaged alone; NULL: what
+     * cannot be read breaks the store. The backend calls rows_damaged and goes on as if the name
+     * had no rows there; the writer then puts the file out of the way. */
+    int (*set_aside)(void *env, enum pp_kind kind, const struct pp_name *name);
+    /* A row of S or T that leads to a name and is not `but` (NULL: any), where a head was lost. May
+     * look at them all. ! PP_NOT_FOUND */
+    int (*index_of)(void *txn, enum pp_kind kind, const struct pp_name *name,
+                    const struct rows_key *but, struct rows_key *key);
 };
 
 /* The counters of a store, one row. */
@@ -47,6 +57,7 @@ struct rows_body;   /* a body not yet put: bodies.c */
 struct rows_doomed; /* a file to unlink once no view can need it */
 struct rows_held;   /* memory lent until a view ends */
 struct rows_file;   /* a file a view has open */
+struct rows_damage; /* what was found unreadable: damage.c */
 
 struct pp_store {
     const struct rows_map *map;
@@ -65,6 +76,9 @@ struct pp_store {
     struct pp_view *views;
     uint64_t commits;
     struct rows_doomed *doomed;
+    struct rows_damage *damage; /* not yet mended */
+    _Atomic uint64_t damaged;
+    bool mending; /* the writer's */
 };
 
 struct pp_view {
@@ -95,6 +109,10 @@ void rows_finish(struct pp_store *s); /* frees what rows_open made; env stays th
 int rows_verify(struct pp_store *s, const struct pp_sink *sink);
 /* Takes away what is not whole, writes indexes and counters anew, verifies again. */
 int rows_repair(struct pp_store *s, const struct pp_sink *sink);
+
+/* Notes that a thing cannot be read; any thread. The next batch mends it: it goes, or what is whole
+ * of it stays. */
+void rows_damaged(struct pp_store *s, enum pp_kind kind, const struct pp_name *name);
 
 void rows_epoch(const struct pp_store *s, uint8_t epoch[16]);
 struct pp_view *rows_begin_view(struct pp_store *s);
