@@ -104,7 +104,7 @@ void rows_drop_held(struct pp_view *v);
 int rows_long_get(struct pp_view *v, const struct rows_key *key, struct pp_bytes *value);
 int rows_read_meta(struct pp_view *v, struct rows_meta *meta);
 int rows_broken(struct pp_store *s); /* notes it, returns PP_BROKEN */
-/* A row that should be there is not: the thing is damaged (PP_NOT_FOUND), or the store is broken. */
+/* A row that should be there is not: the thing is damaged (PP_NOT_FOUND), or all is broken. */
 int rows_lost(struct pp_view *v, enum pp_kind kind, const struct pp_name *name);
 
 /* damage.c: before a batch begins. */

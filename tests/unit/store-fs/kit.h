@@ -1,4 +1,4 @@
-/* A flat-file store in a folder of its own, filled with a few things, for the tests of this folder. */
+/* A flat-file store in a folder of its own, filled with a few things, for the tests beside it. */
 #ifndef FS_KIT_H
 #define FS_KIT_H
 
