@@ -1,6 +1,7 @@
 /* The live node's whole: creation, time, ends of writes; see live.h. */
 #include <node/live_internal.h>
 
+#include <base/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,6 +23,26 @@ static void live_arm(void *ctx)
     }
 }
 
+/* Damage that the store met is told once, when it grew. */
+static void live_tell_damage(struct pp_live *live)
+{
+    const struct pp_live_options *o = &live->options;
+    struct pp_usage u = {0};
+    struct pp_view *view = o->api->begin_view(o->store);
+    if (!view) {
+        return;
+    }
+    o->api->usage(view, &u);
+    o->api->end_view(view);
+    if (u.damaged > live->damaged) {
+        live->damaged = u.damaged;
+        pp_log(PP_LOG_ERROR, "store",
+               "unreadable and set aside since the start: %llu; other nodes hold copies, the rest "
+               "is served on; look at the disk, and run --check-store at the next stop",
+               (unsigned long long)u.damaged);
+    }
+}
+
 static void live_done(void *ctx, struct pp_op *list, bool broken)
 {
     struct pp_live *live = ctx;
@@ -30,6 +51,9 @@ static void live_done(void *ctx, struct pp_op *list, bool broken)
         struct pp_op *op = list;
         list = op->next;
         pp_node_done(live->node, op, now, op->status);
+    }
+    if (!broken) {
+        live_tell_damage(live);
     }
     if (broken && !live->broken) {
         live->broken = true;

@@ -70,6 +70,7 @@ struct pp_live {
     pp_ns timer_at;
     struct live_peers peers;
     char authority[64]; /* <id>.peerpost.alt: what signatures cover */
+    uint64_t damaged;   /* things of the store set aside, as far as the log tells */
     bool broken;
 };
 
