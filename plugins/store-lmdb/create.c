@@ -197,7 +197,7 @@ int lmdb_create(const char *path, uint64_t capacity, const uint8_t epoch[16],
     if (rename(aside, path) < 0) {
         err = pp_fail(error, PP_BROKEN,
                       "%s: a new store cannot be put there: %s; give store.path an empty or a new "
-                      "folder",
+                      "folder, or move the store that is there by peerpostd --migrate-store",
                       path, strerror(errno));
         clear_aside(aside);
         return err;
