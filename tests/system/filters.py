@@ -162,11 +162,12 @@ def strangers(lab):
     print("strangers: asked once, released when they answer, or when the user accepts them")
 
 
-with Lab(nodes=6, users=[ANNA, BOB, EVE]) as lab, tempfile.TemporaryDirectory(prefix="peerpost-filters-") as dir:
-    if shutil.which("clamd") and shutil.which("bogofilter"):
-        virus(lab, dir)
-        spam(lab, dir)
-    else:
-        sys.exit("clamd and bogofilter are needed: apt-get install clamav-daemon bogofilter")
-    spammers(lab, dir)
-    strangers(lab)
+if __name__ == "__main__":
+    with Lab(nodes=6, users=[ANNA, BOB, EVE]) as lab, tempfile.TemporaryDirectory(prefix="peerpost-filters-") as dir:
+        if shutil.which("clamd") and shutil.which("bogofilter"):
+            virus(lab, dir)
+            spam(lab, dir)
+        else:
+            sys.exit("clamd and bogofilter are needed: apt-get install clamav-daemon bogofilter")
+        spammers(lab, dir)
+        strangers(lab)
