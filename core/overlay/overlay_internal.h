@@ -7,13 +7,13 @@
 
 #include <io/resolve.h>
 #include <io/udp.h>
+#include <overlay/density.h>
 #include <overlay/envelope.h>
 #include <overlay/overlay.h>
 #include <overlay/peer_cache.h>
 
 #define PP_CONTACTS_MAX 64
 #define PP_LOOKUPS_MAX 256
-#define PP_SPACINGS 15
 #define PP_DIALS 2
 #define PP_MEET_MAX 8
 
@@ -103,8 +103,7 @@ struct pp_overlay {
     uint64_t last_inner;
     bool lookups_ready; /* some are DONE */
     pp_ns next_retry;
-    uint64_t spacings[PP_SPACINGS];
-    unsigned n_spacings;
+    struct pp_density density;
 
     pp_ns leave_until;
     void (*left)(void *ctx);

@@ -10,7 +10,6 @@
 
 #define PATIENCE (20 * PP_SECOND)
 #define RETRY (100 * PP_MS)
-#define SAMPLES_MIN 5 /* of spacing, before a result can be called suspicious */
 #define SUSPICIOUS_PATHS 4
 
 int pp_overlay_lookup(struct pp_overlay *o, const struct pp_id *key, unsigned k, unsigned paths,
@@ -103,35 +102,11 @@ void pp_lookups_fail(struct pp_overlay *o, const char *reason)
     }
 }
 
-static int compare64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* One false alarm in a hundred, each (docs/security.md, "Overlay"). */
-static double gamma_of(unsigned k)
-{
-    return k <= 3 ? 2.81 : k <= 5 ? 2.33 : k <= 10 ? 1.88 : 1.60;
-}
-
 /* Are these ids too thinly spread against what this node usually sees? */
-static bool is_suspicious(struct pp_overlay *o, const struct pp_overlay_lookup *l,
+static bool is_suspicious(const struct pp_overlay *o, const struct pp_overlay_lookup *l,
                           const struct pp_result *r)
 {
-    unsigned n = o->n_spacings < PP_SPACINGS ? o->n_spacings : PP_SPACINGS;
-    if (r->spacing == 0 || l->k < 3 || r->n_peers < l->k || l->paths > 1) {
-        return false;
-    }
-    bool suspicious = false;
-    if (n >= SAMPLES_MIN) {
-        uint64_t sorted[PP_SPACINGS];
-        memcpy(sorted, o->spacings, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, compare64);
-        suspicious = (double)r->spacing > gamma_of(l->k) * (double)sorted[n / 2];
-    }
-    o->spacings[o->n_spacings++ % PP_SPACINGS] = r->spacing;
-    return suspicious;
+    return l->paths == 1 && r->n_peers >= l->k && pp_density_doubts(&o->density, l->k, r->spacing);
 }
 
 static void copy_result(struct pp_overlay_lookup *l, const struct pp_result *r)
@@ -172,6 +147,9 @@ void pp_lookups_found(struct pp_overlay *o, uint64_t inner, const struct pp_resu
         l->stage = PP_LOOKUP_WAITING;
         o->next_retry = pp_loop_now(o->loop).mono;
         return;
+    }
+    if (r->code == PP_OK && r->n_peers >= l->k) {
+        pp_density_note(&o->density, l->k, r->spacing);
     }
     copy_result(l, r);
     o->counts.lookups_failed += r->code != PP_OK;

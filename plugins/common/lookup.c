@@ -325,9 +325,12 @@ static void take_find(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, ui
                       struct pp_reader *body, bool more)
 {
     struct pp_find_reply reply;
-    if (pp_read_find_reply(body, &reply, agent->ops->extra_len) != PP_OK) {
+    struct pp_lookup_peer *from = pp_lookup_by_serial(l, serial);
+    if (!from || pp_read_find_reply(body, &reply, agent->ops->extra_len) != PP_OK) {
         return;
     }
+    reply.complete = reply.complete && (!agent->ops->may_know || more ||
+                                        agent->ops->may_know(agent, &l->key, &from->peer.id));
     for (size_t i = 0; i < reply.page.n; i++) {
         struct pp_lookup_peer *who =
             offer_told(agent, now, l, &reply.page.peers[i], reply.page.extra[i], serial, false);
@@ -338,7 +341,7 @@ static void take_find(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, ui
             pp_lookup_renew(agent, l, who, reply.page.extra[i], who->serial == serial);
         }
     }
-    struct pp_lookup_peer *from = pp_lookup_by_serial(l, serial);
+    from = pp_lookup_by_serial(l, serial); /* the list has moved */
     if (!from || (agent->ops->root && !reply.complete) || more) {
         return;
     }
@@ -364,7 +367,7 @@ static void take_ping(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, ui
     if (pp_read_ping_reply(body, &page, agent->ops->extra_len) != PP_OK) {
         return;
     }
-    for (size_t i = 0; i < page.n && i < 4; i++) {
+    for (size_t i = 0; i < page.n && i < PP_LOOKUP_NAMED_MAX; i++) {
         struct pp_lookup_peer *who =
             offer_told(agent, now, l, &page.peers[i], page.extra[i], serial, true);
         if (who) {
@@ -567,7 +570,7 @@ static void tell(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
         result.n_path = pp_lookup_trace(l, path, PP_PAGE_MAX);
     }
     if (agent->ops->spacing) {
-        result.spacing = agent->ops->spacing(&l->key, peers, result.n_peers);
+        result.spacing = agent->ops->spacing(agent, &l->key, peers, result.n_peers);
     } else if (agent->ops->spacing_told) {
         result.spacing = agent->ops->spacing_told(l);
     }

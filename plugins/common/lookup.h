@@ -20,6 +20,7 @@
 #define PP_LOOKUP_FRESH (10 * PP_SECOND) /* a peer heard so lately needs no ping */
 #define PP_LOOKUP_BEYOND_MAX 40
 #define PP_LOOKUP_PEERS_MAX 256
+#define PP_LOOKUP_NAMED_MAX 8 /* peers that a ping's reply may name */
 #define PP_LOOKUP_PATHS_MAX 8
 #define PP_LOOKUPS_MAX 1024
 
@@ -88,6 +89,9 @@ struct pp_lookup_ops {
      * "complete", whoever is ahead of all that answered is asked first, one at a time. May be
      * NULL. */
     unsigned (*ahead)(const struct pp_id *key, const struct pp_id *id);
+    /* With root: can this peer know the whole answer? If not, its "complete" is a referral. May be
+     * NULL. */
+    bool (*may_know)(const struct pp_agent *agent, const struct pp_id *key, const struct pp_id *id);
     /* The key whose closest follow `last` in the answer; false: nothing does. */
     bool (*extend)(const struct pp_lookup *lookup, const struct pp_id *last, struct pp_id *key);
     /* Without `root`: the k closest known have answered; can nobody nearer be hidden? false: a few
@@ -95,7 +99,10 @@ struct pp_lookup_ops {
     bool (*closed)(const struct pp_agent *agent, const struct pp_lookup *lookup);
     /* The same when it is ourselves: offers what follows from the own tables. */
     void (*extend_own)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
-    uint64_t (*spacing)(const struct pp_id *key, const struct pp_peer *peers, size_t n);
+    /* Mean gap of the n nearest to a key, in 2^-64 of the space: how far the last lies from the key
+     * is n gaps. NULL: not known. */
+    uint64_t (*spacing)(const struct pp_agent *agent, const struct pp_id *key,
+                        const struct pp_peer *peers, size_t n);
     /* The same where not ids tell it, but what the peers said with themselves. */
     uint64_t (*spacing_told)(const struct pp_lookup *lookup);
     void (*late)(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer);

@@ -68,7 +68,7 @@ static bool room(const struct pp_agent *agent, struct pp_lookup *lookup)
         for (size_t i = 0; i < lookup->n; i++) {
             size_t at = agent->ops->reversed ? i : lookup->n - 1 - i;
             struct pp_lookup_peer *who = &lookup->at[at];
-            if (who->state == PP_ASK_NEW && !who->result) {
+            if (who->state == PP_ASK_NEW && !(agent->ops->root && who->result)) {
                 take_out(lookup, who);
                 return true;
             }

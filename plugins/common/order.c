@@ -74,9 +74,8 @@ uint64_t pp_ring_spacing(const struct pp_id *key, const struct pp_peer *peers, s
     if (n == 0) {
         return 0;
     }
-    const struct pp_id *from = n == 1 ? key : &peers[0].id;
-    struct pp_id span = pp_id_sub(&peers[n - 1].id, from);
-    return pp_id_high(&span) / (n == 1 ? 1 : n - 1);
+    struct pp_id span = pp_id_sub(&peers[n - 1].id, key);
+    return pp_id_high(&span) / n;
 }
 
 enum scope { SCOPE_NONE, SCOPE_LOCAL, SCOPE_PUBLIC };

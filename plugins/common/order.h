@@ -33,8 +33,8 @@ int pp_id_top_bit(const struct pp_id *id);
 /* Digit `index` (0 = most significant) of an id in base 2^bits; bits is 1, 2, 4 or 8. */
 unsigned pp_id_digit(const struct pp_id *id, unsigned index, unsigned bits);
 
-/* Mean gap of n ids that follow each other clockwise, in 2^-64 of the ring; one id: its distance
- * from the key. 0 when there are none. */
+/* Mean gap of the n ids that follow a key clockwise, in 2^-64 of the ring: from the key to the last
+ * there are n. 0 when there are none. */
 uint64_t pp_ring_spacing(const struct pp_id *key, const struct pp_peer *peers, size_t n);
 
 /* May a peer told by someone at `teller` be asked? Never an unspecified, multicast or broadcast

@@ -54,12 +54,13 @@ enum pp_covers pp_tree_covers(const struct pp_substrate_node *n, const struct pp
 }
 
 /* Mean gap of the k nearest: their farthest distance shared out among them. */
-static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, size_t n)
+static uint64_t spacing(const struct pp_agent *a, const struct pp_id *key,
+                        const struct pp_peer *peers, size_t n)
 {
     if (n == 0) {
         return 0;
     }
-    struct pp_id far = pp_id_xor(&peers[n - 1].id, key);
+    struct pp_id far = ((const struct pp_roster *)a)->kind->metric(key, &peers[n - 1].id);
     return pp_id_high(&far) / n;
 }
 

@@ -52,13 +52,15 @@ static void silent(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 }
 
 /* Mean gap of the k nearest: they lie on both sides of the key. */
-static uint64_t spacing(const struct pp_id *key, const struct pp_peer *peers, size_t n)
+static uint64_t spacing(const struct pp_agent *a, const struct pp_id *key,
+                        const struct pp_peer *peers, size_t n)
 {
+    (void)a;
     if (n == 0) {
         return 0;
     }
     struct pp_id far = pp_distance_ring(key, &peers[n - 1].id);
-    return n == 1 ? pp_id_high(&far) : pp_id_high(&far) / n * 2;
+    return pp_id_high(&far) / n * 2;
 }
 
 const struct pp_lookup_ops pastry_lookup_ops = {.rank = pp_roster_rank_peer,

@@ -71,6 +71,11 @@ void world_send(void *ctx, const struct pp_peer *to, struct pp_bytes payload)
 {
     struct member *m = ctx;
     struct pp_world *w = m->world;
+    uint8_t forged[PP_PAYLOAD_MAX];
+    if (w->options.forge) {
+        size_t len = w->options.forge(w->options.forge_ctx, m->index, payload, forged);
+        payload = len ? pp_bytes(forged, len) : payload;
+    }
     w->counts.sent++;
     w->counts.octets += payload.len;
     size_t target = pp_world_at(w, to);

@@ -23,6 +23,10 @@ struct pp_world_options {
     /* Sees every datagram that is sent (drop: what the network decided), or NULL. */
     void (*trace)(void *ctx, pp_ns at, size_t from, size_t to, struct pp_bytes payload, bool drop);
     void *trace_ctx;
+    /* May put other octets in the place of a datagram that is sent, as a member that lies does:
+     * writes at most PP_PAYLOAD_MAX of them and returns how many; 0: leaves it. Or NULL. */
+    size_t (*forge)(void *ctx, size_t from, struct pp_bytes payload, uint8_t out[PP_PAYLOAD_MAX]);
+    void *forge_ctx;
 };
 
 /* Loads build/<preset>/plugins/substrate-NAME.so of PEERPOST_PLUGINS; NULL after a word on stderr.
@@ -82,7 +86,8 @@ size_t pp_world_closest(const struct pp_world *w, const struct pp_id *key, unsig
 
 /* How far this answer to a look-up asked at `asked_at` is right now, at best k: its peers up to the
  * first that is not the oracle's next. Whoever became active or ceased to be so since then is right
- * in the answer and out of it. An answer with too few is right as far as it goes. */
+ * in the answer and out of it (PP_NEVER: nobody did). An answer with too few is right as far as it
+ * goes. */
 size_t pp_world_right(const struct pp_world *w, const struct pp_id *key, unsigned k, pp_ns asked_at,
                       const struct pp_peer *peers, size_t n_peers);
 

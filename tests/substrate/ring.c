@@ -3,11 +3,17 @@
 
 #include <stdio.h>
 
-struct pp_world *ring_world(uint64_t seed, const char *const *settings)
+const struct pp_substrate *ring_plugin(void)
 {
     const char *name = getenv("PEERPOST_SUBSTRATE");
     const struct pp_substrate *plugin = pp_world_plugin(name ? name : "chord");
     CHECK_FATAL(plugin != NULL);
+    return plugin;
+}
+
+struct pp_world *ring_world(uint64_t seed, const char *const *settings)
+{
+    const struct pp_substrate *plugin = ring_plugin();
     struct pp_world_options options = {.plugin = plugin, .seed = seed};
     union pp_value *values = NULL;
     if (settings) {

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <sim/world/world.h>
 
+const struct pp_substrate *ring_plugin(void);
 /* A world of no nodes. settings: "name=value", NULL-terminated, or NULL. */
 struct pp_world *ring_world(uint64_t seed, const char *const *settings);
 /* n members as after long quiet. */
