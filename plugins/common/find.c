@@ -54,3 +54,15 @@ int pp_read_ping_reply(struct pp_reader *r, struct pp_page *page, size_t extra_l
     pp_read_page(r, page, extra_len);
     return pp_read_done(r) ? PP_OK : PP_MALFORMED;
 }
+
+bool pp_page_before(const struct pp_page *page, const struct pp_id *from, const struct pp_id *id)
+{
+    struct pp_id own = pp_id_sub(id, from);
+    for (size_t i = 0; i < page->n; i++) {
+        struct pp_id d = pp_id_sub(&page->peers[i].id, from);
+        if (pp_id_compare(&d, &own) < 0) {
+            return true;
+        }
+    }
+    return false;
+}

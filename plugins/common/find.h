@@ -32,5 +32,7 @@ int pp_read_find_reply(struct pp_reader *r, struct pp_find_reply *reply, size_t 
 void pp_write_ping(struct pp_writer *w, const struct pp_id *key);
 int pp_read_ping(struct pp_reader *r, struct pp_ping *ping);
 int pp_read_ping_reply(struct pp_reader *r, struct pp_page *page, size_t extra_len);
+/* Does the page name a peer that comes before `id`, clockwise from `from`? */
+bool pp_page_before(const struct pp_page *page, const struct pp_id *from, const struct pp_id *id);
 
 #endif

@@ -167,6 +167,9 @@ bool pp_lookup_second_round(struct pp_lookup *l, unsigned path);
 /* How far ahead the best peer of the path in such a state is, as the substrate sees it. */
 unsigned pp_lookup_farthest(const struct pp_agent *agent, struct pp_lookup *l, unsigned path,
                             enum pp_ask_state state, struct pp_lookup_peer **best);
+/* For `spacing`, where peers follow a key clockwise. */
+uint64_t pp_lookup_ring_spacing(const struct pp_agent *agent, const struct pp_id *key,
+                                const struct pp_peer *peers, size_t n);
 /* The nearest to the key of all who name a peer: if it lives, its neighbours know. */
 void pp_lookup_note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uint16_t teller);
 

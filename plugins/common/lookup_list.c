@@ -2,6 +2,7 @@
  * The list of a look-up: peers sorted by rank, each once, bounded. Knows no messages and no time.
  */
 #include <common/lookup.h>
+#include <common/order.h>
 
 #include <stdlib.h>
 
@@ -262,4 +263,11 @@ void pp_lookup_note_voucher(struct pp_lookup *l, struct pp_lookup_peer *who, uin
     if (!before || pp_lookup_by_serial(l, teller) < before) {
         who->voucher = teller;
     }
+}
+
+uint64_t pp_lookup_ring_spacing(const struct pp_agent *agent, const struct pp_id *key,
+                                const struct pp_peer *peers, size_t n)
+{
+    (void)agent;
+    return pp_ring_spacing(key, peers, n);
 }

@@ -88,20 +88,6 @@ static void look_up(struct pp_substrate_node *n, pp_ns now)
     }
 }
 
-/* Does it name somebody that comes before it, from the target on? */
-static bool names_nearer(const struct pp_page *page, const struct pp_id *target,
-                         const struct pp_id *id)
-{
-    struct pp_id own = pp_id_sub(id, target);
-    for (size_t i = 0; i < page->n; i++) {
-        struct pp_id d = pp_id_sub(&page->peers[i].id, target);
-        if (pp_id_compare(&d, &own) < 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
 {
     struct pp_substrate_node *n = (struct pp_substrate_node *)a;
@@ -109,7 +95,7 @@ static void on_pong(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     struct pp_id target = target_now(n);
     if (pp_member_answered(&n->m, now, answer) &&
         pp_read_ping_reply(&answer->body, &page, 0) == PP_OK &&
-        !names_nearer(&page, &target, &answer->rx->from.id)) {
+        !pp_page_before(&page, &target, &answer->rx->from.id)) {
         next_finger(n, now);
     } else if (answer->code != PP_AGAIN) {
         look_up(n, now); /* dead, or its predecessor has come between */

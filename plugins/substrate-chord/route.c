@@ -29,6 +29,7 @@ static size_t arc(const struct pp_substrate_node *n, const struct pp_peer **out)
 #define REFER 8 /* peers in a referral */
 #define ARC_MAX (2 * PP_K_MAX + 1)
 #define REACH 3 /* times as long as ours may another's list be */
+#define NEAR 3  /* named on each side: the first may have died a moment ago, or lie */
 #define SPARE 8 /* peers named beyond k, in case some of the k are dead */
 
 size_t chord_closest(const struct pp_substrate_node *n, const struct pp_id *key, size_t k,
@@ -88,10 +89,7 @@ void chord_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
     pp_member_list(&n->m, rx, header, complete, peers, count, find.from);
 }
 
-#define NEAR 3 /* on each side: the first may have died a moment ago, or lie */
-
-/* The reply names our predecessors that are nearer to the key than we are, and who follows us: so
- * an answer with a hole is mended by any honest one of its members. */
+/* Names predecessors nearer to the key than we are, and successors: holes in an answer close. */
 void chord_on_ping(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                    const struct pp_header *header, struct pp_reader *body)
 {
@@ -104,17 +102,11 @@ void chord_on_ping(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
         return;
     }
     bool asked = ping.has_key && n->m.a.active;
-    for (size_t i = 0; asked && i < n->p.n && i < NEAR; i++) {
-        if (pp_id_in(&ping.key, &n->p.at[i].peer.id, &n->m.a.self.id)) {
-            break; /* it does not lie in [key, us) */
-        }
-        named[count++] = n->p.at[i].peer;
+    size_t max = !asked ? 0 : n->p.n < NEAR ? n->p.n : NEAR;
+    for (; count < max && !pp_id_in(&ping.key, &n->p.at[count].peer.id, &n->m.a.self.id); count++) {
+        named[count] = n->p.at[count].peer; /* it lies in [key, us) */
     }
-    for (size_t i = 0; asked && i < n->s.n && i < NEAR; i++) {
-        if (!(n->s.at[i].flags & PP_ENTRY_SUSPECT)) {
-            named[count++] = n->s.at[i].peer;
-        }
-    }
+    count += asked ? pp_peerset_peers(&n->s, named + count, NEAR) : 0;
     pp_member_pong_with(&n->m, rx, header, named, count, NULL, 0);
 }
 
@@ -193,20 +185,10 @@ static void extend_own(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
 static bool may_know(const struct pp_agent *a, const struct pp_id *key, const struct pp_id *id)
 {
     const struct pp_substrate_node *n = node_of(a);
-    if (!a->active || n->s.n < n->net->r || chord_whole(n)) {
-        return true;
-    }
-    struct pp_id ahead = pp_id_sub(key, id), back = pp_id_sub(id, key);
-    struct pp_id reach = pp_id_sub(&n->s.at[n->s.n - 1].peer.id, &a->self.id);
-    uint64_t distance = pp_id_compare(&ahead, &back) < 0 ? pp_id_high(&ahead) : pp_id_high(&back);
-    return distance / REACH <= pp_id_high(&reach);
-}
-
-static uint64_t spacing(const struct pp_agent *a, const struct pp_id *key,
-                        const struct pp_peer *peers, size_t n)
-{
-    (void)a;
-    return pp_ring_spacing(key, peers, n);
+    bool partial = a->active && n->s.n == n->net->r && !chord_whole(n);
+    struct pp_id last = partial ? n->s.at[n->s.n - 1].peer.id : a->self.id;
+    struct pp_id reach = pp_id_sub(&last, &a->self.id), away = pp_distance_ring(key, id);
+    return !partial || pp_id_high(&away) / REACH <= pp_id_high(&reach);
 }
 
 const struct pp_lookup_ops chord_lookup_ops = {.root = true,
@@ -215,7 +197,7 @@ const struct pp_lookup_ops chord_lookup_ops = {.root = true,
                                                .seed = seed,
                                                .extend = extend,
                                                .extend_own = extend_own,
-                                               .spacing = spacing,
+                                               .spacing = pp_lookup_ring_spacing,
                                                .may_know = may_know,
                                                .fresh = fresh,
                                                PP_MEMBER_ASK_OPS};

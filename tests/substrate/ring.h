@@ -28,6 +28,9 @@ void ring_help(struct pp_world *w);
 bool ring_heals(struct pp_world *w, pp_ns limit, const char *what);
 /* n look-ups for each of k = 1, 5, 16, 32: each must be the oracle's answer. Prints the means. */
 bool ring_exact(struct pp_world *w, size_t n, const char *what);
+/* The same while datagrams are lost: of 100 for each k one may differ, from whose member all tries
+ * were lost. */
+bool ring_nearly_exact(struct pp_world *w, size_t n, const char *what);
 /* Mean hops of n look-ups. */
 double ring_hops(struct pp_world *w, size_t n, unsigned k);
 /* Kills a share of the living members, in thousandths; returns how many. */

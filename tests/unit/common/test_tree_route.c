@@ -84,10 +84,18 @@ static void test_the_cell_of_the_last_sibling(void)
 
 static void test_spacing(void)
 {
+    static struct wood wood;
     struct pp_id key = {{0}};
     struct pp_peer peers[2] = {peer_number(0x10), peer_number(0x20)};
-    CU_ASSERT_EQUAL(pp_tree_lookup_ops.spacing(&key, peers, 0), 0);
-    CU_ASSERT_EQUAL(pp_tree_lookup_ops.spacing(&key, peers, 2), 0x10ull << 56);
+    const struct pp_agent *a = &wood_start(&wood, 1, 2, 4)->r.m.a;
+    CU_ASSERT_EQUAL(pp_tree_lookup_ops.spacing(a, &key, peers, 0), 0);
+    CU_ASSERT_EQUAL(pp_tree_lookup_ops.spacing(a, &key, peers, 2), 0x10ull << 56);
+    wood_end(&wood);
+    /* by the order of the digits, not by XOR: 2 comes three after f */
+    struct pp_id far = {{0xf0}};
+    a = &wood_start(&wood, 4, 2, 4)->r.m.a;
+    CU_ASSERT_EQUAL(pp_tree_lookup_ops.spacing(a, &far, &peers[1], 1), 0x30ull << 56);
+    wood_end(&wood);
 }
 
 /* The order of digits: from the key's digit on upwards, round the base (surrogate routing). */
