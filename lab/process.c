@@ -25,7 +25,8 @@ bool lab_is_running(const struct lab *lab, size_t node, pid_t pid)
         return false;
     }
     snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    bool found = lab_read_file(path, 4096, &line) == PP_OK &&
+    /* the line of one that has just ended is empty */
+    bool found = lab_read_file(path, 4096, &line) == PP_OK && line.len > 0 &&
                  memmem(line.data, line.len, config, strlen(config) + 1);
     pp_buf_free(&line);
     return found;

@@ -80,7 +80,7 @@ static void test_nodes_move(void)
         pp_world_move(w, i);
     }
     pp_world_run(w, 2 * PP_MINUTE);
-    CU_ASSERT_TRUE(ring_heals(w, 3 * PP_MINUTE, "a fifth moved"));
+    CU_ASSERT_TRUE(ring_heals(w, 5 * PP_MINUTE, "a fifth moved"));
     CU_ASSERT_TRUE(ring_exact(w, 100, "a fifth moved"));
     ring_end(w);
 }
