@@ -22,6 +22,18 @@ void pp_member_init(struct pp_member *m, const struct pp_member_ops *ops,
     m->state = m->told = PP_JOINING;
 }
 
+void *pp_member_new(size_t size, const struct pp_member_ops *ops,
+                    const struct pp_lookup_ops *lookup_ops, const struct pp_substrate_host *host,
+                    void *ctx, enum pp_role role, const struct pp_peer *self,
+                    const uint8_t seed[16])
+{
+    struct pp_member *m = calloc(1, size);
+    if (m) {
+        pp_member_init(m, ops, lookup_ops, host, ctx, role, self, seed);
+    }
+    return m;
+}
+
 int pp_net_keep(struct pp_net **net, const void *options, size_t len, const char *name,
                 struct pp_error *error)
 {
@@ -432,9 +444,7 @@ static void take_request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
 {
     const struct pp_member_ops *ops = m->ops;
     bool heard_out = proved || header->kind < PP_WIRE_OWN;
-    if (ops->request) {
-        ops->request(m, now, rx, header, body, proved);
-    } else if (header->kind < ops->n_on && ops->on[header->kind] && heard_out) {
+    if (header->kind < ops->n_on && ops->on[header->kind] && heard_out) {
         ops->on[header->kind](m, now, rx, header, body);
     }
 }

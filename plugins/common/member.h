@@ -82,9 +82,6 @@ struct pp_member_ops {
      * the substrate's own from proved peers alone. Not called once left, nor for a client. */
     pp_request_fn *const *on;
     size_t n_on;
-    /* The same for a substrate that hands out its requests itself; NULL: by the table. */
-    void (*request)(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                    const struct pp_header *header, struct pp_reader *body, bool proved);
     void (*tick)(struct pp_member *m, pp_ns now);
     pp_ns (*next)(const struct pp_member *m);
     /* No ping is out any more; may be NULL. */
@@ -95,6 +92,11 @@ struct pp_member_ops {
 };
 
 void pp_member_init(struct pp_member *m, const struct pp_member_ops *ops,
+                    const struct pp_lookup_ops *lookup_ops, const struct pp_substrate_host *host,
+                    void *ctx, enum pp_role role, const struct pp_peer *self,
+                    const uint8_t seed[16]);
+/* A substrate's node of `size` octets, zeroed, whose first member is this one. NULL: no memory. */
+void *pp_member_new(size_t size, const struct pp_member_ops *ops,
                     const struct pp_lookup_ops *lookup_ops, const struct pp_substrate_host *host,
                     void *ctx, enum pp_role role, const struct pp_peer *self,
                     const uint8_t seed[16]);
@@ -204,6 +206,10 @@ void pp_member_cancel(struct pp_substrate_node *n, uint64_t token);
 #define PP_MEMBER_SUBSTRATE(name_, wire_, options_, open_, create_)                                \
     PP_MEMBER_PLUGIN(name_, options_), .wire = wire_, .open = open_, .close = pp_net_drop,         \
                                        .create = create_
+/* What a substrate says of its own order and tables, by functions of its own name. */
+#define PP_MEMBER_ORDER(name_)                                                                     \
+    .covers = name_##_covers, .rank = name_##_rank, .snapshot = name_##_snapshot,                  \
+    .check = name_##_check, .arrange = name_##_arrange
 #define PP_MEMBER_FUNCTIONS                                                                        \
     .destroy = pp_member_destroy, .meet = pp_member_meet, .move = pp_member_move,                  \
     .leave = pp_member_leave, .receive = pp_member_receive, .tick = pp_member_tick,                \

@@ -13,9 +13,9 @@ struct pp_substrate_node *pp_tree_create(size_t size, const struct pp_tree_net *
                                          enum pp_role role, const struct pp_peer *self,
                                          const uint8_t seed[16])
 {
-    struct pp_tree *t = calloc(1, size);
+    struct pp_tree *t =
+        pp_member_new(size, ops, &pp_tree_lookup_ops, net->host, ctx, role, self, seed);
     if (t) {
-        pp_member_init(&t->r.m, ops, &pp_tree_lookup_ops, net->host, ctx, role, self, seed);
         t->r.kind = pp_tree_kind(net->bits);
         t->net = net;
         t->r.ask_at = t->upkeep_at = t->look_at = PP_NEVER;

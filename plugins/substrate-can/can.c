@@ -52,17 +52,17 @@ static const struct pp_member_ops member_ops = {.tables = can_tables,
                                                 .place = can_place,
                                                 .activated = can_activated,
                                                 .merged = can_merged,
-                                                PP_MEMBER_REQUESTS(requests),
                                                 .tick = can_tick,
                                                 .next = can_next,
-                                                .goodbye = can_goodbye};
+                                                .goodbye = can_goodbye,
+                                                PP_MEMBER_REQUESTS(requests)};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
-    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    struct pp_substrate_node *n =
+        pp_member_new(sizeof *n, &member_ops, &can_lookup_ops, net->host, ctx, role, self, seed);
     if (n) {
-        pp_member_init(&n->m, &member_ops, &can_lookup_ops, net->host, ctx, role, self, seed);
         n->net = net;
         n->upkeep_at = n->faces_at = n->settle_at = PP_NEVER;
     }
@@ -79,10 +79,6 @@ PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
     PP_MEMBER_SUBSTRATE("can", CAN_WIRE, options, open_net, create),
     PP_MEMBER_FUNCTIONS,
-    .covers = can_covers,
-    .rank = can_rank,
-    .snapshot = can_snapshot,
-    .check = can_check,
-    .arrange = can_arrange,
+    PP_MEMBER_ORDER(can),
     .describe = describe,
 };

@@ -63,9 +63,9 @@ static const struct pp_member_ops member_ops = {.tables = chord_tables,
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
-    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    struct pp_substrate_node *n =
+        pp_member_new(sizeof *n, &member_ops, &chord_lookup_ops, net->host, ctx, role, self, seed);
     if (n) {
-        pp_member_init(&n->m, &member_ops, &chord_lookup_ops, net->host, ctx, role, self, seed);
         n->m.seek_k = (uint8_t)net->r;
         n->net = net;
         n->stabilise_at = n->nudge_at = n->fingers.at = PP_NEVER;
@@ -77,10 +77,6 @@ PP_EXPORT extern const struct pp_substrate peerpost_plugin;
 const struct pp_substrate peerpost_plugin = {
     PP_MEMBER_SUBSTRATE("chord", CHORD_WIRE, options, open_net, create),
     PP_MEMBER_FUNCTIONS,
-    .covers = chord_covers,
-    .rank = chord_rank,
-    .snapshot = chord_snapshot,
-    .check = chord_check,
-    .arrange = chord_arrange,
+    PP_MEMBER_ORDER(chord),
     .describe = chord_describe,
 };

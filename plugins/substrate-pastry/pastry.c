@@ -49,9 +49,9 @@ static const struct pp_member_ops member_ops = {
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
                                         const struct pp_peer *self, const uint8_t seed[16])
 {
-    struct pp_substrate_node *n = calloc(1, sizeof *n);
+    struct pp_substrate_node *n =
+        pp_member_new(sizeof *n, &member_ops, &pastry_lookup_ops, net->host, ctx, role, self, seed);
     if (n) {
-        pp_member_init(&n->r.m, &member_ops, &pastry_lookup_ops, net->host, ctx, role, self, seed);
         n->r.kind = &pastry_kind;
         n->r.ask_at = PP_NEVER;
         n->net = net;

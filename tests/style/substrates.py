@@ -11,16 +11,16 @@ import re
 import house
 
 LINES, RUN = 1500, 6
-# Folders not yet held to it: take a name out as soon as its folder keeps the rule.
-EXEMPT = {"substrate-can"}
+# Folders longer than that: take a name out as soon as its folder keeps the rule.
+LONG = {"substrate-can"}
 
 
 def folders(top):
-    """Name -> its files, of the folders that are held to the rule."""
+    """Name -> its files."""
     found = {}
     for path in house.files(top, folders=("plugins",)):
         folder = path.split(os.sep)[1]
-        if folder.startswith("substrate-") and folder not in EXEMPT:
+        if folder.startswith("substrate-"):
             found.setdefault(folder[len("substrate-"):], []).append(path)
     return found
 
@@ -65,12 +65,12 @@ def main():
     for name, paths in found.items():
         lines = sum(house.read(top, path).count("\n") for path in paths)
         print(f"substrate-{name}: {lines} lines")
-        if lines >= LINES:
+        if lines >= LINES and f"substrate-{name}" not in LONG:
             faults.add(paths[0], 1, f"substrate-{name} has {lines} lines, not under {LINES}; "
                                     "move what another substrate needs too into plugins/common")
     find_twice(top, found, faults)
-    for name in sorted(EXEMPT):
-        print(f"not held to it yet: {name}")
+    for name in sorted(LONG):
+        print(f"may be longer yet: {name}")
     faults.end(len(found))
 
 

@@ -92,20 +92,29 @@ static inline void toy_merged(struct pp_member *m, pp_ns now, const struct pp_re
     toy_of(m)->merged += (unsigned)result->n_peers;
 }
 
-static inline void toy_request(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
-                               const struct pp_header *header, struct pp_reader *body, bool proved)
+static inline void toy_on_ping(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                               const struct pp_header *header, struct pp_reader *body)
 {
     (void)now;
     (void)body;
-    toy_of(m)->requests += proved;
+    toy_of(m)->requests++;
     toy_of(m)->knew = m->knew;
-    if (header->kind == PP_WIRE_PING) {
-        pp_member_pong(m, rx, header, NULL, NULL, 0);
-    } else if (header->kind == PP_WIRE_FIND) {
-        struct pp_peer peers[8];
-        pp_member_list(m, rx, header, 1, peers, pp_tables_peers(m, peers, 8), 1);
-    }
+    pp_member_pong(m, rx, header, NULL, NULL, 0);
 }
+
+static inline void toy_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
+                               const struct pp_header *header, struct pp_reader *body)
+{
+    struct pp_peer peers[8];
+    (void)now;
+    (void)body;
+    toy_of(m)->requests++;
+    toy_of(m)->knew = m->knew;
+    pp_member_list(m, rx, header, 1, peers, pp_tables_peers(m, peers, 8), 1);
+}
+
+static pp_request_fn *const toy_requests[] = {
+    [PP_WIRE_PING] = toy_on_ping, [PP_WIRE_FIND] = toy_on_find};
 
 static inline void toy_tick(struct pp_member *m, pp_ns now)
 {
@@ -184,7 +193,7 @@ static inline void toy_start(struct toy *toy, enum pp_role role)
                                       .place = toy_place,
                                       .activated = toy_activated,
                                       .merged = toy_merged,
-                                      .request = toy_request,
+                                      PP_MEMBER_REQUESTS(toy_requests),
                                       .tick = toy_tick,
                                       .next = toy_next,
                                       .settled = toy_settled,
