@@ -26,10 +26,15 @@ struct pp_name pp_name_of(struct pp_bytes identifier)
     return name;
 }
 
+struct pp_id pp_place_of(struct pp_bytes identifier)
+{
+    struct pp_name name = pp_name_of(identifier);
+    return pp_name_key(&name);
+}
+
 struct pp_id pp_id_of_key(struct pp_bytes spki_der)
 {
-    struct pp_name name = pp_name_of(spki_der);
-    return pp_name_key(&name);
+    return pp_place_of(spki_der); /* the same hash, cut to the same length */
 }
 
 struct pp_hash {
@@ -77,4 +82,13 @@ void pp_hash_destroy(struct pp_hash *h)
 void pp_random(void *out, size_t len)
 {
     must(RAND_bytes(out, (int)len));
+}
+
+unsigned pp_leading_zeros(const uint8_t hash[32])
+{
+    unsigned n = 0;
+    while (n < 256 && !(hash[n / 8] & (0x80 >> n % 8))) {
+        n++;
+    }
+    return n;
 }

@@ -9,6 +9,9 @@
 void pp_sha256(uint8_t out[32], struct pp_bytes in);
 /* Name of an object's identifier (decoded octets) or inbox's address (normal form). */
 struct pp_name pp_name_of(struct pp_bytes identifier);
+unsigned pp_leading_zeros(const uint8_t hash[32]); /* bits, 0 to 256: what work is measured by */
+/* Where an identifier or address lies in the overlay: the key of its name. */
+struct pp_id pp_place_of(struct pp_bytes identifier);
 /* Node id: first 20 octets of SHA-256 of the DER SubjectPublicKeyInfo. */
 struct pp_id pp_id_of_key(struct pp_bytes spki_der);
 

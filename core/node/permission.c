@@ -194,15 +194,6 @@ bool node_address_fits(struct node_exchange *x, struct pp_bytes address)
     return false;
 }
 
-static unsigned leading_zeros(const uint8_t hash[32])
-{
-    unsigned n = 0;
-    while (n < 256 && !(hash[n / 8] & (0x80 >> n % 8))) {
-        n++;
-    }
-    return n;
-}
-
 bool node_work_holds(const struct pp_node_request *r, const uint8_t digest[32], unsigned bits)
 {
     if (!r->has_work || r->work_bits < bits) {
@@ -216,7 +207,7 @@ bool node_work_holds(const struct pp_node_request *r, const uint8_t digest[32], 
     bool whole = !text.failed;
     pp_sha256(out, pp_buf_bytes(&text));
     pp_buf_free(&text);
-    return whole && leading_zeros(out) >= r->work_bits;
+    return whole && pp_leading_zeros(out) >= r->work_bits;
 }
 
 static int check_certificate(struct pp_check *check)

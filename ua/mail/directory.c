@@ -26,15 +26,9 @@ struct pp_find {
     void *ctx;
 };
 
-static struct pp_id place(struct pp_bytes identifier)
-{
-    struct pp_name name = pp_name_of(identifier);
-    return pp_name_key(&name);
-}
-
 struct pp_id pp_inbox_place(struct pp_bytes address)
 {
-    return place(address);
+    return pp_place_of(address);
 }
 
 struct pp_id pp_certificate_place(struct pp_bytes address)
@@ -42,7 +36,7 @@ struct pp_id pp_certificate_place(struct pp_bytes address)
     struct pp_buf b = {0};
     pp_buf_add(&b, address.data, address.len);
     pp_buf_add_str(&b, "-certificate");
-    struct pp_id id = place(pp_buf_bytes(&b));
+    struct pp_id id = pp_place_of(pp_buf_bytes(&b));
     pp_buf_free(&b);
     return id;
 }
@@ -333,7 +327,7 @@ static void ask(struct pp_find *f)
         net->ops->wake(net->impl, &f->act, pp_mail_now(mail).mono);
         return;
     }
-    struct pp_id key = place(pp_buf_bytes(&f->identifier));
+    struct pp_id key = pp_place_of(pp_buf_bytes(&f->identifier));
     pp_spread_init(&f->spread, mail, &kind, f, &key);
     f->spread.answer_max = 3 * PP_CERTIFICATE_MAX;
     if (pp_bytes_equal(pp_buf_bytes(&f->address), pp_mail_is(mail)->address)) {

@@ -120,11 +120,30 @@ void pp_mail_note(struct pp_mail *mail, struct pp_bytes key, struct pp_bytes val
     mail->options.net.ops->note(mail->options.net.impl, NULL, key, value, 0);
 }
 
+void pp_mail_forget(struct pp_mail *mail, struct pp_buf *keys)
+{
+    struct pp_reader r = pp_reader(pp_buf_bytes(keys));
+    while (pp_reader_left(&r)) {
+        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
+    }
+    pp_buf_free(keys);
+}
+
 int pp_mail_recall(struct pp_mail *mail, struct pp_bytes key, struct pp_buf *value)
 {
     struct pp_bytes lent;
     int rc = mail->options.net.ops->recall(mail->options.net.impl, key, &lent);
     return rc == PP_OK ? pp_buf_add(value, lent.data, lent.len) : rc;
+}
+
+void pp_mail_circuit(struct pp_mail *mail, char out[20])
+{
+    uint8_t random[8];
+    out[0] = '\0';
+    if (mail->options.anonymous) {
+        pp_mail_random(mail, random, sizeof random);
+        pp_hex(out, random, sizeof random);
+    }
 }
 
 /* -ln(u) of a uniform u: the leading zeros of its bits, and a series for the rest. Plain

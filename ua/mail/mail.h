@@ -58,12 +58,16 @@ void pp_mail_random(struct pp_mail *mail, void *out, size_t len);
 void pp_mail_crash(struct pp_mail *mail, const char *point);
 void pp_mail_log(struct pp_mail *mail, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* A fresh circuit for one operation; "" when the user does not ask to stay unknown. */
+void pp_mail_circuit(struct pp_mail *mail, char out[20]);
 /* A random wait: exponential, with the mean that the options say. */
 pp_ns pp_mail_delay(struct pp_mail *mail);
 /* May a request that could go without be signed as the user's? */
 bool pp_mail_may_sign(const struct pp_mail *mail);
 /* A note that nobody waits for. */
 void pp_mail_note(struct pp_mail *mail, struct pp_bytes key, struct pp_bytes value);
+/* Forgets the notes whose keys stand in `keys`, each as pp_record_bytes writes it; frees `keys`. */
+void pp_mail_forget(struct pp_mail *mail, struct pp_buf *keys);
 /* Current value of a note, copied. ! PP_NOT_FOUND, PP_NOMEM */
 int pp_mail_recall(struct pp_mail *mail, struct pp_bytes key, struct pp_buf *value);
 

@@ -1,10 +1,9 @@
 /* One kept object in one round; see maintain_object.h. It must not know why it is kept. */
 #include <mail/maintain_object.h>
 
-#include <base/encode.h>
+#include <base/hash.h>
 #include <mail/job.h>
 #include <mail/retrieve.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,8 +11,8 @@ struct pp_keeper {
     struct pp_mail *mail;
     struct pp_kept kept;
     struct pp_certificate *right;
-    struct pp_buf set, keyid; /* PEM; text */
-    struct pp_spread spread;  /* asking, then storing */
+    struct pp_buf set;       /* PEM */
+    struct pp_spread spread; /* asking, then storing */
     struct pp_retrieve retrieve;
     struct pp_buf have; /* ids of the nodes that have it */
     bool due;           /* its life is to be renewed */
@@ -30,7 +29,6 @@ void pp_keeper_cancel(struct pp_keeper *k)
     pp_certificate_free(k->right);
     pp_kept_finish(&k->kept);
     pp_buf_free(&k->set);
-    pp_buf_free(&k->keyid);
     pp_buf_free(&k->have);
     free(k);
 }
@@ -47,8 +45,7 @@ static void end(struct pp_keeper *k, enum pp_maintained outcome, unsigned copies
 
 static void start_spread(struct pp_keeper *k, const struct pp_spread_kind *kind)
 {
-    struct pp_name name = pp_name_of(pp_buf_bytes(&k->kept.identifier));
-    struct pp_id key = pp_name_key(&name);
+    struct pp_id key = pp_place_of(pp_buf_bytes(&k->kept.identifier));
     pp_spread_finish(&k->spread);
     pp_spread_init(&k->spread, k->mail, kind, k, &key);
     k->spread.k = k->kept.copies ? k->kept.copies : k->spread.k;
@@ -74,8 +71,7 @@ static int store_request(struct pp_spread *s, struct pp_target *t, struct pp_ask
 
 static enum pp_verdict store_judge(struct pp_spread *s, struct pp_target *t)
 {
-    if (!t->error && t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
-        t->retried = true; /* throttled: once more, signed */
+    if (pp_spread_throttled(s, t)) {
         return PP_VERDICT_AGAIN;
     }
     return !t->error && (t->status == 200 || t->status == 201) ? PP_VERDICT_DONE : PP_VERDICT_BAD;
@@ -128,9 +124,7 @@ static int ask_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *
 {
     struct pp_keeper *k = s->ctx;
     (void)t;
-    ask->request.method = "HEAD";
-    ask->request.identifier = pp_buf_bytes(&k->kept.identifier);
-    pp_ask_field(ask, "Peerpost-Keyid", "%s", (const char *)k->keyid.data);
+    pp_ask_status(ask, pp_buf_bytes(&k->kept.identifier), k->right->keyid);
     return PP_OK;
 }
 
@@ -182,8 +176,7 @@ struct pp_keeper *pp_keeper_start(struct pp_mail *mail, struct pp_bytes identifi
     rc = rc == PP_OK ? pp_kept_right(mail, &k->kept, &k->right, NULL) : rc;
     if (rc == PP_OK) {
         pp_certificate_pem(&k->set, k->right);
-        pp_base64url(&k->keyid, pp_bytes(k->right->keyid, sizeof k->right->keyid));
-        rc = k->set.failed || k->keyid.failed ? PP_NOMEM : PP_OK;
+        rc = k->set.failed ? PP_NOMEM : PP_OK;
     }
     if (rc != PP_OK) {
         pp_keeper_cancel(k);

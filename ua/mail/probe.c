@@ -11,7 +11,6 @@
 #include <mail/record.h>
 #include <mail/spread.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PREFIX "e:"
@@ -106,11 +105,6 @@ static bool sample_read(struct sample *s, struct pp_bytes value)
         s->holders[i].http = (uint16_t)pp_read32(&r);
     }
     return !r.failed && s->n <= PP_K_MAX && !pp_reader_left(&r);
-}
-
-static void sample_forget(struct pp_mail *mail, struct pp_bytes key)
-{
-    pp_mail_note(mail, key, pp_bytes(NULL, 0));
 }
 
 /* --- the estimate -------------------------------------------------------------------------- */
@@ -215,8 +209,7 @@ static int out_request(struct pp_spread *s, struct pp_target *t, struct pp_ask *
 static enum pp_verdict out_judge(struct pp_spread *s, struct pp_target *t)
 {
     struct out *out = s->ctx;
-    if (!t->error && t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
-        t->retried = true;
+    if (pp_spread_throttled(s, t)) {
         return PP_VERDICT_AGAIN;
     }
     if (t->error || (t->status != 200 && t->status != 201)) {
@@ -272,8 +265,7 @@ static bool out_make(struct out *out)
 
 static void out_start(struct out *out)
 {
-    struct pp_name name = pp_name_of(pp_buf_bytes(&out->sample.identifier));
-    struct pp_id key = pp_name_key(&name);
+    struct pp_id key = pp_place_of(pp_buf_bytes(&out->sample.identifier));
     pp_spread_init(&out->spread, out->probe->mail, &out_kind, out, &key);
     pp_spread_start(&out->spread);
 }
@@ -330,12 +322,10 @@ static void back_start(struct back *b)
     b->pending = b->sample.n;
     for (uint32_t i = 0; i < b->sample.n; i++) {
         struct pp_ask ask;
-        uint8_t random[8];
         char circuit[20];
-        pp_mail_random(b->probe->mail, random, sizeof random);
-        pp_hex(circuit, random, sizeof random);
+        pp_mail_circuit(b->probe->mail, circuit);
         pp_ask_init(&ask, &b->sample.holders[i]);
-        ask.request.circuit = pp_mail_is(b->probe->mail)->anonymous ? circuit : NULL;
+        ask.request.circuit = circuit[0] ? circuit : NULL;
         ask.request.method = "GET";
         ask.request.identifier = pp_buf_bytes(&b->sample.identifier);
         ask.request.answer_max = 4096;
@@ -375,16 +365,6 @@ static int choose(void *ctx, struct pp_bytes key, struct pp_bytes value)
     return 0;
 }
 
-static void forget_old(struct pp_mail *mail, struct pp_buf *old)
-{
-    for (size_t at = 0; at < old->len;) {
-        uint32_t len = pp_get32(old->data + at);
-        sample_forget(mail, pp_bytes(old->data + at + 4, len));
-        at += 4 + len;
-    }
-    pp_buf_free(old);
-}
-
 struct pp_probe *pp_probe_start(struct pp_mail *mail, const struct pp_probe_options *options,
                                 pp_probed_fn *done, void *ctx)
 {
@@ -402,7 +382,7 @@ struct pp_probe *pp_probe_start(struct pp_mail *mail, const struct pp_probe_opti
     }
     struct choice c = {.probe = p};
     net_of(p)->ops->replay(net_of(p)->impl, pp_str(PREFIX), choose, &c);
-    forget_old(mail, &c.old);
+    pp_mail_forget(mail, &c.old);
     while (p->n_outs < options->samples && c.samples + p->n_outs < SAMPLES_MAX) {
         struct out *out = &p->outs[p->n_outs++];
         out->probe = p;

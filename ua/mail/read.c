@@ -198,9 +198,5 @@ void pp_read_sweep(struct pp_mail *mail)
     struct sweep s = {.before = pp_mail_seconds(mail) - (int64_t)PP_MARK_DAYS * 86400};
     net->ops->replay(net->impl, pp_str("m:"), sweep_one, &s);
     net->ops->replay(net->impl, pp_str("o:"), sweep_one, &s);
-    struct pp_reader r = pp_reader(pp_buf_bytes(&s.keys));
-    while (pp_reader_left(&r)) {
-        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
-    }
-    pp_buf_free(&s.keys);
+    pp_mail_forget(mail, &s.keys);
 }

@@ -181,8 +181,7 @@ static const struct pp_spread_kind delete_kind = {.request = delete_request,
 
 static void start_delete(struct pp_letter *letter)
 {
-    struct pp_name name = pp_name_of(pp_buf_bytes(&letter->n.object_id));
-    struct pp_id key = pp_name_key(&name);
+    struct pp_id key = pp_place_of(pp_buf_bytes(&letter->n.object_id));
     pp_spread_init(&letter->spread, letter->read->mail, &delete_kind, letter, &key);
     if (letter->n.n_asked > letter->spread.k) {
         letter->spread.k = (unsigned)letter->n.n_asked; /* it had more copies than network.k */

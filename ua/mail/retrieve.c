@@ -136,8 +136,7 @@ static const struct pp_spread_kind kind = {
 int pp_retrieve_start(struct pp_retrieve *r, struct pp_mail *mail, struct pp_bytes identifier,
                       uint64_t size, const uint8_t digest[32], pp_retrieved_fn *fn, void *ctx)
 {
-    struct pp_name name = pp_name_of(identifier);
-    struct pp_id key = pp_name_key(&name);
+    struct pp_id key = pp_place_of(identifier);
     unsigned ops = pp_mail_is(mail)->ops_fetch;
     *r = (struct pp_retrieve){.mail = mail, .size = size, .done = fn, .ctx = ctx};
     memcpy(r->digest, digest, sizeof r->digest);

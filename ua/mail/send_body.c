@@ -241,8 +241,7 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     if (t->error) {
         return PP_VERDICT_BAD;
     }
-    if (t->status == 429 && !t->retried && pp_mail_may_sign(s->mail)) {
-        t->retried = true; /* throttled: once more, signed */
+    if (pp_spread_throttled(s, t)) {
         return PP_VERDICT_AGAIN;
     }
     if (t->status == 410) {
@@ -360,8 +359,7 @@ void pp_send_start_store(struct pp_send_group *run)
         run->ended = true;
         return;
     }
-    struct pp_name object = pp_name_of(pp_str(g->id));
-    struct pp_id key = pp_name_key(&object);
+    struct pp_id key = pp_place_of(pp_str(g->id));
     pp_spread_init(&run->spread, send->mail, &kind, run, &key);
     run->spread.k = pp_probe_copies(send->mail);
     run->spread.ops = pp_mail_is(send->mail)->ops_store;

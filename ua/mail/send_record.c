@@ -60,9 +60,5 @@ void pp_send_sweep(struct pp_mail *mail)
     const struct pp_mailnet *net = &pp_mail_is(mail)->net;
     struct sweep s = {.mail = mail};
     net->ops->replay(net->impl, pp_str("s:"), sweep_one, &s);
-    struct pp_reader r = pp_reader(pp_buf_bytes(&s.keys));
-    while (pp_reader_left(&r)) {
-        pp_mail_note(mail, pp_reads(&r), pp_bytes(NULL, 0));
-    }
-    pp_buf_free(&s.keys);
+    pp_mail_forget(mail, &s.keys);
 }

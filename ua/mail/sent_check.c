@@ -5,7 +5,6 @@
  */
 #include <mail/sent.h>
 
-#include <base/encode.h>
 #include <base/hash.h>
 #include <mail/record.h>
 #include <mail/report.h>
@@ -75,13 +74,8 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
 {
     struct look *look = s->ctx;
     const struct pp_sent_recipient *to = &look->check->sent.recipients[look->recipient];
-    struct pp_buf keyid = {0};
     (void)t;
-    pp_base64url(&keyid, pp_bytes(to->keyid, sizeof to->keyid));
-    ask->request.method = "HEAD";
-    ask->request.identifier = pp_str(to->object);
-    pp_ask_field(ask, "Peerpost-Keyid", "%s", keyid.len ? (const char *)keyid.data : "");
-    pp_buf_free(&keyid);
+    pp_ask_status(ask, pp_str(to->object), to->keyid);
     return PP_OK;
 }
 
@@ -132,8 +126,7 @@ static const struct pp_spread_kind kind = {.request = request, .judge = judge, .
 
 static void start_look(struct pp_sent_check *c, struct look *look, uint32_t recipient)
 {
-    struct pp_name name = pp_name_of(pp_str(c->sent.recipients[recipient].object));
-    struct pp_id key = pp_name_key(&name);
+    struct pp_id key = pp_place_of(pp_str(c->sent.recipients[recipient].object));
     *look = (struct look){.check = c, .recipient = recipient, .running = true};
     pp_spread_init(&look->spread, c->mail, &kind, look, &key);
     c->active++;

@@ -137,6 +137,16 @@ static int sign(struct pp_mail *mail, struct pp_ask *ask, struct parts *p, EVP_P
                            created + SIGNATURE_LIFE, nonce);
 }
 
+void pp_ask_status(struct pp_ask *ask, struct pp_bytes identifier, const uint8_t keyid[32])
+{
+    struct pp_buf text = {0};
+    ask->failed = ask->failed || pp_base64url(&text, pp_bytes(keyid, 32)) != PP_OK;
+    ask->request.method = "HEAD";
+    ask->request.identifier = identifier;
+    pp_ask_field(ask, "Peerpost-Keyid", "%s", text.len ? (const char *)text.data : "");
+    pp_buf_free(&text);
+}
+
 int pp_sign_ask(struct pp_mail *mail, struct pp_ask *ask, EVP_PKEY *key, const uint8_t keyid[32],
                 const char *pragma, const char *confirm)
 {

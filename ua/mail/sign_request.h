@@ -24,6 +24,9 @@ void pp_ask_finish(struct pp_ask *ask);
 void pp_ask_field(struct pp_ask *ask, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The status request (unsigned): is that certificate still in the object's set? */
+void pp_ask_status(struct pp_ask *ask, struct pp_bytes identifier, const uint8_t keyid[32]);
+
 /* Signs the request as it stands (method, identifier, body, also multipart) for its peer; pragma
  * and confirm are the values of those fields, or NULL; they are added too. ! PP_CRYPTO, PP_NOMEM */
 int pp_sign_ask(struct pp_mail *mail, struct pp_ask *ask, EVP_PKEY *key, const uint8_t keyid[32],

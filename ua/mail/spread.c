@@ -442,11 +442,7 @@ void pp_spread_start(struct pp_spread *s)
 {
     const struct pp_mail_options *o = pp_mail_is(s->mail);
     s->started = true;
-    if (o->anonymous) {
-        uint8_t random[8];
-        pp_mail_random(s->mail, random, sizeof random);
-        pp_hex(s->circuit, random, sizeof random);
-    }
+    pp_mail_circuit(s->mail, s->circuit);
     if (!o->delay || !s->kind->late) {
         begin(s);
         return;
@@ -485,6 +481,13 @@ void pp_spread_finish(struct pp_spread *s)
     }
     free(s->targets);
     *s = (struct pp_spread){0};
+}
+
+bool pp_spread_throttled(const struct pp_spread *s, struct pp_target *t)
+{
+    bool first = !t->error && t->status == 429 && !t->retried && pp_mail_may_sign(s->mail);
+    t->retried = t->retried || first;
+    return first;
 }
 
 void pp_spread_why(const struct pp_spread *s, char *out, size_t cap)

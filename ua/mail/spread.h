@@ -109,6 +109,9 @@ void pp_spread_settle(struct pp_spread *s, struct pp_target *t, enum pp_verdict 
 void pp_spread_enough(struct pp_spread *s);
 /* Cancels everything and frees what is inside. Accepts a zeroed one. */
 void pp_spread_finish(struct pp_spread *s);
+/* Was this peer's answer "429", for the first time, to a request that may be made again signed as
+ * the user's? Then it is marked as retried: PP_VERDICT_AGAIN. */
+bool pp_spread_throttled(const struct pp_spread *s, struct pp_target *t);
 /* The goal as it stands now. */
 unsigned pp_spread_goal(const struct pp_spread *s);
 /* One sentence of why peers failed: the first bad one's reason. */

@@ -4,19 +4,6 @@
 #include <base/hash.h>
 #include <stdio.h>
 
-static unsigned leading_zeros(const uint8_t *p)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < 32; i++) {
-        for (unsigned bit = 0x80; bit; bit >>= 1, n++) {
-            if (p[i] & bit) {
-                return n;
-            }
-        }
-    }
-    return n;
-}
-
 int pp_work_stamp(char out[64], struct pp_bytes address, struct pp_bytes notification,
                   unsigned bits, uint64_t start)
 {
@@ -38,7 +25,7 @@ int pp_work_stamp(char out[64], struct pp_bytes address, struct pp_bytes notific
         snprintf(salt, sizeof salt, "%016llx", (unsigned long long)try);
         memcpy(text.data, salt, 16);
         pp_sha256(digest, pp_buf_bytes(&text));
-        if (leading_zeros(digest) >= bits) {
+        if (pp_leading_zeros(digest) >= bits) {
             break;
         }
     }
