@@ -5,8 +5,8 @@
 #include <cli/cli.h>
 
 #include <session/mailbox.h>
+#include <session/reading.h>
 
-#include <gmime/gmime.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -70,30 +70,22 @@ static void print_part(GMimeObject *parent, GMimeObject *part, gpointer ctx)
 /* "smime=pass .." in words. */
 static void print_signature(const char *results)
 {
+    const char *by, *why;
     if (!results) {
         return;
     }
-    const char *who = strstr(results, "smime-identifier="), *why = strstr(results, "reason=");
-    if (strstr(results, "smime=pass")) {
-        printf("Signed-By: ");
-        cli_print_safe(who ? who + 17 : "");
-        putchar('\n');
-    } else {
-        printf("Signed-By: nobody ");
-        cli_print_safe(why ? why + 7 : "");
-        putchar('\n');
-    }
+    bool is_signed = reading_signature(results, &by, &why);
+    printf(is_signed ? "Signed-By: " : "Signed-By: nobody ");
+    cli_print_safe(is_signed ? by : why);
+    putchar('\n');
 }
 
 static int show_file(const char *path)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) {
+    if (access(path, R_OK) != 0) {
         return cli_fails(EX_NOINPUT, "cannot read %s: %s", path, g_strerror(errno));
     }
-    GMimeStream *stream = g_mime_stream_file_new(f);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
+    GMimeMessage *message = reading_parse(path);
     if (message) {
         GMimeObject *root = GMIME_OBJECT(message);
         print_addresses("From", g_mime_message_get_from(message));
@@ -105,8 +97,6 @@ static int show_file(const char *path)
         g_mime_message_foreach(message, print_part, NULL);
         g_object_unref(message);
     }
-    g_object_unref(parser);
-    g_object_unref(stream);
     return message ? EX_OK : cli_fails(EX_DATAERR, "%s holds no message", path);
 }
 

@@ -4,29 +4,21 @@
  */
 #include <cli/cli.h>
 
+#include <session/reading.h>
 #include <session/session.h>
 
-#include <gmime/gmime.h>
 #include <mail/sent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define PATIENCE (60 * PP_SECOND)
 #define LOOK_TIME (30 * PP_SECOND)
 #define LOOK_MOST 50 /* messages asked for at once; the rest the next time */
 
-struct entry {
-    char name[112];
-    struct pp_sent sent;
-};
-
 struct listing {
     struct cli *cli;
     char **wanted; /* beginnings of ids; none: all */
     int n_wanted;
-    struct entry *entries;
-    size_t n, cap;
 };
 
 static bool is_wanted(const struct listing *l, const char *name)
@@ -37,36 +29,6 @@ static bool is_wanted(const struct listing *l, const char *name)
         }
     }
     return l->n_wanted == 0;
-}
-
-static int collect(void *ctx, struct pp_bytes key, struct pp_bytes value)
-{
-    struct listing *l = ctx;
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 64;
-        struct entry *grown = realloc(l->entries, cap * sizeof *grown);
-        if (!grown) {
-            return PP_NOMEM;
-        }
-        l->entries = grown;
-        l->cap = cap;
-    }
-    struct entry *e = &l->entries[l->n];
-    *e = (struct entry){.name = ""};
-    snprintf(e->name, sizeof e->name, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
-    if (is_wanted(l, e->name) && pp_sent_read(&e->sent, value) == PP_OK) {
-        l->n++;
-    } else {
-        pp_sent_finish(&e->sent);
-    }
-    return 0;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    int order = (x->sent.created < y->sent.created) - (x->sent.created > y->sent.created);
-    return order ? order : strcmp(x->name, y->name);
 }
 
 /* --- showing ------------------------------------------------------------------------------- */
@@ -87,21 +49,14 @@ static void print_recipient(const struct pp_sent_recipient *to)
     putchar('\n');
 }
 
-/* For people: encoded words decoded. Owned by the caller (g_free). */
-static char *subject_of(const struct pp_sent *sent)
-{
-    return g_mime_utils_header_decode_text(
-        NULL, sent->subject.len ? (const char *)sent->subject.data : "(no subject)");
-}
-
-static void print_entry(const struct entry *e)
+static void print_entry(const struct pp_sent_entry *e)
 {
     time_t at = (time_t)e->sent.created;
     struct tm tm;
     char date[20];
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&at, &tm));
     printf("%.8s  %s  ", e->name, date);
-    char *subject = subject_of(&e->sent);
+    char *subject = reading_subject(pp_buf_bytes(&e->sent.subject));
     cli_print_safe(subject);
     g_free(subject);
     putchar('\n');
@@ -110,11 +65,11 @@ static void print_entry(const struct entry *e)
     }
 }
 
-static void print_json(const struct entry *e, bool first)
+static void print_json(const struct pp_sent_entry *e, bool first)
 {
     printf("%s{\"id\":\"%s\",\"created\":%lld,\"subject\":", first ? "" : ",", e->name,
            (long long)e->sent.created);
-    char *subject = subject_of(&e->sent);
+    char *subject = reading_subject(pp_buf_bytes(&e->sent.subject));
     cli_print_json(subject);
     g_free(subject);
     printf(",\"looked\":%lld,\"recipients\":[", (long long)e->sent.looked);
@@ -131,28 +86,32 @@ static void print_json(const struct entry *e, bool first)
     printf("]}");
 }
 
-static int show(struct listing *l, struct session *session)
+static int show(const struct listing *l, struct session *session)
 {
-    const struct pp_mailnet *net = &pp_mail_is(session_mail(session))->net;
-    if (net->ops->replay(net->impl, pp_str("t:"), collect, l) != 0) {
+    struct pp_sent_list list;
+    size_t shown = 0;
+    if (pp_sent_list(session_mail(session), &list) != PP_OK) {
         return cli_fails(EX_OSERR, "out of memory");
     }
-    if (l->n) {
-        qsort(l->entries, l->n, sizeof *l->entries, newest_first);
-    }
     printf("%s", l->cli->json ? "[" : "");
-    for (size_t i = 0; i < l->n; i++) {
-        if (l->cli->json) {
-            print_json(&l->entries[i], i == 0);
-        } else {
-            print_entry(&l->entries[i]);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct pp_sent_entry *e = &list.entries[i];
+        if (!is_wanted(l, e->name)) {
+            continue;
         }
+        if (l->cli->json) {
+            print_json(e, shown == 0);
+        } else {
+            print_entry(e);
+        }
+        shown++;
     }
     printf("%s", l->cli->json ? "]\n" : "");
-    if (!l->n && !l->cli->json) {
+    if (!shown && !l->cli->json) {
         puts("nothing was sent in the last 90 days");
     }
-    return l->n || !l->n_wanted ? EX_OK : EX_NOINPUT;
+    pp_sent_list_finish(&list);
+    return shown || !l->n_wanted ? EX_OK : EX_NOINPUT;
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
@@ -213,10 +172,6 @@ int cli_status(struct cli *cli, int argc, char **argv)
         ask(session);
     }
     int code = show(&l, session);
-    for (size_t i = 0; i < l.n; i++) {
-        pp_sent_finish(&l.entries[i].sent);
-    }
-    free(l.entries);
     session_close(session);
     return code;
 }

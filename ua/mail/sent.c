@@ -56,7 +56,7 @@ static void read_recipient(struct pp_reader *r, struct pp_sent_recipient *to)
     read_text(r, to->why, sizeof to->why);
 }
 
-int pp_sent_read(struct pp_sent *sent, struct pp_bytes value)
+static int read_note(struct pp_sent *sent, struct pp_bytes value)
 {
     struct pp_reader r = pp_reader(value);
     uint8_t version = pp_read8(&r);
@@ -85,7 +85,7 @@ int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent)
     char key[128];
     note_key(key, name);
     int rc = pp_mail_recall(mail, pp_str(key), &value);
-    rc = rc == PP_OK ? pp_sent_read(sent, pp_buf_bytes(&value)) : rc;
+    rc = rc == PP_OK ? read_note(sent, pp_buf_bytes(&value)) : rc;
     pp_buf_free(&value);
     return rc;
 }
@@ -117,6 +117,67 @@ void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *
         pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
     }
     pp_buf_free(&value);
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+struct listing {
+    struct pp_sent_list *list;
+    size_t cap;
+};
+
+static int add_entry(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct listing *l = ctx;
+    struct pp_sent_list *list = l->list;
+    if (list->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 64;
+        struct pp_sent_entry *grown = realloc(list->entries, cap * sizeof *grown);
+        if (!grown) {
+            return PP_NOMEM;
+        }
+        list->entries = grown;
+        l->cap = cap;
+    }
+    struct pp_sent_entry *e = &list->entries[list->n];
+    *e = (struct pp_sent_entry){.name = ""};
+    snprintf(e->name, sizeof e->name, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
+    if (read_note(&e->sent, value) == PP_OK) {
+        list->n++;
+    } else {
+        pp_sent_finish(&e->sent);
+    }
+    return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct pp_sent_entry *x = a, *y = b;
+    int order = (x->sent.created < y->sent.created) - (x->sent.created > y->sent.created);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+int pp_sent_list(struct pp_mail *mail, struct pp_sent_list *list)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    struct listing l = {.list = list};
+    *list = (struct pp_sent_list){.n = 0};
+    int rc = net->ops->replay(net->impl, pp_str(PREFIX), add_entry, &l);
+    if (rc != PP_OK) {
+        pp_sent_list_finish(list);
+    } else if (list->n) {
+        qsort(list->entries, list->n, sizeof *list->entries, newest_first);
+    }
+    return rc;
+}
+
+void pp_sent_list_finish(struct pp_sent_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        pp_sent_finish(&list->entries[i].sent);
+    }
+    free(list->entries);
+    *list = (struct pp_sent_list){.n = 0};
 }
 
 /* --- from a pass --------------------------------------------------------------------------- */

@@ -41,8 +41,19 @@ struct pp_sent {
 const char *pp_sent_state_name(enum pp_sent_state state);
 /* sent zeroed; to be finished. ! PP_NOT_FOUND, PP_MALFORMED, PP_NOMEM */
 int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent);
-int pp_sent_read(struct pp_sent *sent, struct pp_bytes value); /* the value of a note */
 void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent);
+
+/* All that was sent, the newest first. */
+struct pp_sent_entry {
+    char name[112];
+    struct pp_sent sent;
+};
+struct pp_sent_list {
+    struct pp_sent_entry *entries;
+    size_t n;
+};
+int pp_sent_list(struct pp_mail *mail, struct pp_sent_list *list); /* ! PP_NOMEM (list is empty) */
+void pp_sent_list_finish(struct pp_sent_list *list);
 void pp_sent_finish(struct pp_sent *sent);
 /* After a pass: what it achieved goes into the record; states only move on. gave_up: nothing more
  * will be tried. */

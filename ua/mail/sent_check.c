@@ -227,49 +227,34 @@ static void on_wake(struct pp_act *act)
 
 /* --- begin --------------------------------------------------------------------------------- */
 
-struct choice {
-    struct candidate {
-        char name[112];
-        int64_t looked;
-    } * all;
-    size_t n, cap;
-};
-
-static int choose(void *ctx, struct pp_bytes key, struct pp_bytes value)
-{
-    struct choice *choice = ctx;
-    struct pp_sent sent = {0};
-    if (pp_sent_read(&sent, value) == PP_OK && pp_sent_is_open(&sent)) {
-        if (choice->n == choice->cap) {
-            size_t cap = choice->cap ? 2 * choice->cap : 64;
-            struct candidate *grown = realloc(choice->all, cap * sizeof *grown);
-            if (!grown) {
-                pp_sent_finish(&sent);
-                return 1;
-            }
-            choice->all = grown;
-            choice->cap = cap;
-        }
-        struct candidate *c = &choice->all[choice->n++];
-        c->looked = sent.looked;
-        snprintf(c->name, sizeof c->name, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
-    }
-    pp_sent_finish(&sent);
-    return 0;
-}
-
 static int by_look(const void *a, const void *b)
 {
-    const struct candidate *x = a, *y = b;
-    int order = (x->looked > y->looked) - (x->looked < y->looked);
+    const struct pp_sent_entry *x = a, *y = b;
+    int order = (x->sent.looked > y->sent.looked) - (x->sent.looked < y->sent.looked);
     return order ? order : strcmp(x->name, y->name);
+}
+
+/* The open ones, the oldest look first. */
+static void choose(struct pp_sent_check *c, unsigned most)
+{
+    struct pp_sent_list all;
+    if (pp_sent_list(c->mail, &all) != PP_OK || !all.n) {
+        return;
+    }
+    qsort(all.entries, all.n, sizeof *all.entries, by_look);
+    for (size_t i = 0; i < all.n && most; i++) {
+        if (pp_sent_is_open(&all.entries[i].sent)) {
+            pp_record_bytes(&c->names, pp_str(all.entries[i].name));
+            most--;
+        }
+    }
+    pp_sent_list_finish(&all);
 }
 
 struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name, unsigned most,
                                           pp_sent_checked_fn *done, void *ctx)
 {
     struct pp_sent_check *c = calloc(1, sizeof *c);
-    struct choice choice = {0};
     if (!c) {
         return NULL;
     }
@@ -279,14 +264,7 @@ struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name
     if (name) {
         pp_record_bytes(&c->names, pp_str(name));
     } else {
-        net->ops->replay(net->impl, pp_str("t:"), choose, &choice);
-        if (choice.n) {
-            qsort(choice.all, choice.n, sizeof *choice.all, by_look);
-        }
-        for (size_t i = 0; i < choice.n && i < most; i++) {
-            pp_record_bytes(&c->names, pp_str(choice.all[i].name));
-        }
-        free(choice.all);
+        choose(c, most);
     }
     net->ops->wake(net->impl, &c->act, pp_mail_now(mail).mono);
     return c;

@@ -6,8 +6,8 @@
 
 #include <base/encode.h>
 #include <dirent.h>
-#include <gmime/gmime.h>
 #include <session/mailbox.h>
+#include <session/reading.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,20 +54,6 @@ static void mark_seen(const char *path)
         snprintf(target, sizeof target, "%.*s/cur/%s:2,S", (int)(sub - path), path, sub + 5);
         rename(path, target);
     }
-}
-
-static GMimeMessage *parse(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        return NULL;
-    }
-    GMimeStream *stream = g_mime_stream_file_new(f);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
-    g_object_unref(parser);
-    g_object_unref(stream);
-    return message;
 }
 
 /* --- parts --------------------------------------------------------------------------------- */
@@ -172,15 +158,11 @@ static void add_addresses(struct pp_buf *out, const char *name, InternetAddressL
 
 static void add_signature(struct pp_buf *out, const char *results)
 {
-    const char *who = results ? strstr(results, "smime-identifier=") : NULL;
-    const char *why = results ? strstr(results, "reason=") : NULL;
-    if (results && strstr(results, "smime=pass") && who) {
-        pp_buf_add_str(out, "<dt>Signed</dt><dd class=\"signed\">by ");
-        web_text(out, who + 17);
-    } else {
-        pp_buf_add_str(out, "<dt>Signed</dt><dd class=\"unsigned\">by nobody ");
-        web_text(out, why ? why + 7 : "");
-    }
+    const char *by, *why;
+    bool is_signed = reading_signature(results, &by, &why) && *by;
+    pp_buf_add_str(out, is_signed ? "<dt>Signed</dt><dd class=\"signed\">by "
+                                  : "<dt>Signed</dt><dd class=\"unsigned\">by nobody ");
+    web_text(out, is_signed ? by : why);
     pp_buf_add_str(out, "</dd>\n");
 }
 
@@ -262,7 +244,7 @@ static GMimeMessage *wanted(struct web_visit *v, struct pp_buf *name, bool *junk
     bool found =
         web_parameter(v, "file", name) && web_find(v, *junk, (const char *)name->data, path);
     g_mime_init();
-    GMimeMessage *message = found ? parse(path) : NULL;
+    GMimeMessage *message = found ? reading_parse(path) : NULL;
     if (!message) {
         web_error(v, 404, "There is no such message (any more).");
     }

@@ -4,45 +4,10 @@
  */
 #include <serve/web.h>
 
-#include <gmime/gmime.h>
 #include <mail/sent.h>
-#include <stdlib.h>
+#include <session/reading.h>
 
 #define SHOWN_MAX 200
-
-struct rows {
-    struct pp_sent *all;
-    size_t n, cap;
-};
-
-static int add_row(void *ctx, struct pp_bytes key, struct pp_bytes value)
-{
-    struct rows *rows = ctx;
-    (void)key;
-    if (rows->n == rows->cap) {
-        size_t cap = rows->cap ? 2 * rows->cap : 64;
-        struct pp_sent *grown = realloc(rows->all, cap * sizeof *grown);
-        if (!grown) {
-            return 1;
-        }
-        rows->all = grown;
-        rows->cap = cap;
-    }
-    struct pp_sent *sent = &rows->all[rows->n];
-    *sent = (struct pp_sent){0};
-    if (pp_sent_read(sent, value) == PP_OK) {
-        rows->n++;
-    } else {
-        pp_sent_finish(sent);
-    }
-    return 0;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct pp_sent *x = a, *y = b;
-    return (x->created < y->created) - (x->created > y->created);
-}
 
 static void show_recipient(struct pp_buf *out, const struct pp_sent_recipient *to)
 {
@@ -64,8 +29,7 @@ static void show_row(struct pp_buf *out, const struct pp_sent *sent)
     pp_buf_add_str(out, "<tr><td>");
     web_date(out, sent->created);
     pp_buf_add_str(out, "</td><td>");
-    char *subject = g_mime_utils_header_decode_text(
-        NULL, sent->subject.len ? (const char *)sent->subject.data : "(no subject)");
+    char *subject = reading_subject(pp_buf_bytes(&sent->subject));
     web_text(out, subject);
     g_free(subject);
     pp_buf_add_str(out, "</td><td>");
@@ -78,25 +42,18 @@ static void show_row(struct pp_buf *out, const struct pp_sent *sent)
 void web_queue(struct web_visit *v)
 {
     struct session *session = work_session(serve_work(web_serve(v->web)));
-    struct rows rows = {0};
-    g_mime_init();
+    struct pp_sent_list list = {.n = 0};
     struct pp_buf body = {0};
+    g_mime_init();
     if (session) {
-        const struct pp_mailnet *net = &pp_mail_is(session_mail(session))->net;
-        net->ops->replay(net->impl, pp_str("t:"), add_row, &rows);
-    }
-    if (rows.n) {
-        qsort(rows.all, rows.n, sizeof *rows.all, newest_first);
+        pp_sent_list(session_mail(session), &list);
     }
     pp_buf_add_str(&body, "<h1>Sent and queued</h1>\n<div id=\"live\">\n<table><tr><th>When</th>"
                           "<th>Subject</th><th>To</th></tr>\n");
-    for (size_t i = 0; i < rows.n; i++) {
-        if (i < SHOWN_MAX) {
-            show_row(&body, &rows.all[i]);
-        }
-        pp_sent_finish(&rows.all[i]);
+    for (size_t i = 0; i < list.n && i < SHOWN_MAX; i++) {
+        show_row(&body, &list.entries[i].sent);
     }
-    free(rows.all);
+    pp_sent_list_finish(&list);
     pp_buf_add_str(&body, "</table>\n");
     pp_buf_add_str(&body, session ? "" : "<p class=\"quiet\">Another command is at work.</p>\n");
     pp_buf_add_str(&body, "</div>\n");

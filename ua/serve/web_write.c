@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gmime/gmime.h>
 #include <session/input.h>
+#include <session/reading.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,13 +100,7 @@ static void quote(struct pp_buf *out, const char *text)
 /* To, subject and quoted text of an answer to the message at path. */
 static void prepare_reply(struct form *f, const char *path)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return;
-    }
-    GMimeStream *stream = g_mime_stream_file_new(file);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *m = g_mime_parser_construct_message(parser, NULL);
+    GMimeMessage *m = reading_parse(path);
     if (m) {
         InternetAddressList *back = g_mime_message_get_reply_to(m);
         back = back && internet_address_list_length(back) ? back : g_mime_message_get_from(m);
@@ -123,8 +117,6 @@ static void prepare_reply(struct form *f, const char *path)
         g_free(text);
         g_object_unref(m);
     }
-    g_object_unref(parser);
-    g_object_unref(stream);
 }
 
 /* --- what was written ---------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <gmime/gmime.h>
 #include <mail/message.h>
 #include <seal/seal.h>
+#include <session/reading.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -59,18 +60,18 @@ static int64_t parse_date(struct pp_bytes value)
     return seconds;
 }
 
-/* What we wrote at delivery: "peerpost.invalid; smime=pass body.smime-identifier=<address>". */
+/* NULL: a signature that does not hold. */
 static void read_signature(struct letter *l, struct pp_bytes header)
 {
     struct pp_header_field field;
     struct pp_buf text = {0};
-    const char *who = NULL;
+    const char *by, *why;
     if (pp_header_find(header, "Authentication-Results", &field)) {
         pp_header_text(&text, field.value, 512);
-        who = text.len ? strstr((const char *)text.data, "smime-identifier=") : NULL;
     }
-    bool bad = text.len && strstr((const char *)text.data, "smime=fail");
-    l->signed_by = bad ? NULL : strdup(who ? who + 17 : "");
+    const char *results = text.len ? (const char *)text.data : "";
+    reading_signature(results, &by, &why);
+    l->signed_by = strstr(results, "smime=fail") ? NULL : strdup(by);
     pp_buf_free(&text);
 }
 
