@@ -7,12 +7,9 @@
 #include <session/session.h>
 
 #include <mail/maintain.h>
-#include <mail/sent.h>
 #include <stdio.h>
 
 #define PATIENCE (60 * PP_SECOND)
-#define SENT_MOST 1000
-#define SENT_TIME (5 * PP_MINUTE)
 
 struct work {
     struct cli *cli;
@@ -78,24 +75,6 @@ static int judge(const struct work *w)
     return r->partly || r->lost || r->copies < r->wanted ? EX_TEMPFAIL : EX_OK;
 }
 
-static void sent_checked(void *ctx, int code, unsigned asked)
-{
-    (void)code;
-    (void)asked;
-    *(bool *)ctx = true;
-}
-
-/* What was sent and is not read yet: who fetched it, what expired. */
-static void look_at_sent(struct session *session)
-{
-    bool over = false;
-    struct pp_sent_check *check =
-        pp_sent_check_start(session_mail(session), NULL, SENT_MOST, sent_checked, &over);
-    if (check && !session_run(session, &over, SENT_TIME)) {
-        pp_sent_check_cancel(check);
-    }
-}
-
 static int maintain(struct cli *cli, struct session *session)
 {
     static const struct pp_maintain_events events = {object, done};
@@ -106,9 +85,6 @@ static int maintain(struct cli *cli, struct session *session)
         return cli_fails(EX_OSERR, "out of memory");
     }
     session_run(session, &w.done, PP_NEVER);
-    if (w.result.code == PP_OK) {
-        look_at_sent(session);
-    }
     cli_progress("%s", "");
     if (w.result.code != PP_OK && session_trouble(session)) {
         snprintf(w.result.why, sizeof w.result.why, "%s", session_trouble(session));

@@ -1,6 +1,6 @@
 /*
- * One round of upkeep: the certificate, then the kept objects, some at a time; see maintain.h. It
- * must not know what the objects are.
+ * One round of upkeep: the certificate, then the kept objects, some at a time, then what was sent;
+ * see maintain.h. It must not know what the objects are.
  */
 #include <mail/maintain.h>
 
@@ -8,10 +8,12 @@
 #include <mail/publish.h>
 #include <mail/read.h>
 #include <mail/record.h>
+#include <mail/sent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PARALLEL 8
+#define SENT_MOST 1000 /* messages looked after in a round */
 #define DUE_KEY "kdue"
 #define ROUND_SECONDS 86400
 #define ROUND_SPREAD 14400 /* +- two hours, so that users do not come at once */
@@ -28,6 +30,7 @@ struct pp_maintain {
     size_t next;           /* octets of it that were taken */
     struct slot slots[PARALLEL];
     unsigned active;
+    struct pp_sent_check *check;
     struct pp_maintain_result result;
     struct pp_maintain_events events;
     void *ctx;
@@ -39,6 +42,7 @@ void pp_maintain_cancel(struct pp_maintain *m)
         return;
     }
     pp_publish_cancel(m->publish);
+    pp_sent_check_cancel(m->check);
     for (size_t i = 0; i < PARALLEL; i++) {
         if (m->slots[i].keeper) {
             pp_keeper_cancel(m->slots[i].keeper);
@@ -78,6 +82,28 @@ static void end(struct pp_maintain *m)
     }
     pp_maintain_cancel(m);
     events.done(ctx, &result);
+}
+
+/* --- sent mail ----------------------------------------------------------------------------- */
+
+static void checked(void *ctx, int code, unsigned asked)
+{
+    struct pp_maintain *m = ctx;
+    (void)code; /* nodes that do not answer today are asked tomorrow */
+    (void)asked;
+    m->check = NULL;
+    end(m);
+}
+
+/* Who fetched it, what expired: the report of it comes from here, also for those who never ask. */
+static void look_at_sent(struct pp_maintain *m)
+{
+    if (!m->result.code) {
+        m->check = pp_sent_check_start(m->mail, NULL, SENT_MOST, checked, m);
+    }
+    if (!m->check) {
+        end(m);
+    }
 }
 
 /* --- kept objects -------------------------------------------------------------------------- */
@@ -125,7 +151,7 @@ static void fill(struct pp_maintain *m)
         m->active += slot->keeper != NULL;
     }
     if (!m->active) {
-        end(m);
+        look_at_sent(m);
     }
 }
 

@@ -2,7 +2,8 @@
  * Persistence (Kangasharju et al. 2003, sections 4 and 7): one round that makes sure that the
  * owner's certificate, and every object that is to stay (kept.h), lie on the k nodes closest to
  * them now, and that their lives do not run out. A copy that is missing is taken from a node that
- * has one. To be run about once a day.
+ * has one. Then the nodes are asked what became of sent mail, and what expired unread is reported
+ * (sent.h). To be run about once a day.
  */
 #ifndef PP_MAIL_MAINTAIN_H
 #define PP_MAIL_MAINTAIN_H

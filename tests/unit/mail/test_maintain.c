@@ -208,7 +208,29 @@ static void test_no_network(void)
     end();
 }
 
+/* Who never asks for the status of what she sent hears of it by upkeep, whoever runs it. */
+static void test_expired_mail_is_reported(void)
+{
+    begin();
+    person_publish(&alice);
+    person_spool(&alice, "m2", hello, (const char *[]){"bob@x", NULL});
+    CHECK_FATAL(person_pass(&alice, "m2") && alice.finished);
+    struct outcome o = maintain(&alice);
+    CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_NEW), 0);
+    person_wait(&alice, 31 * PP_DAY);
+    o = maintain(&alice);
+    CU_ASSERT_EQUAL(o.result.code, 0);
+    CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_NEW), 2); /* m1 and m2 */
+    const char *report = (const char *)fake_file(alice.net, PP_PLACE_NEW, 0)->octets.data;
+    CU_ASSERT(strstr(report, "Unread mail has expired") && strstr(report, "<bob@x>\n"));
+    CU_ASSERT(pp_maintain_due(alice.mail) > pp_mail_seconds(alice.mail));
+    maintain(&alice);
+    CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_NEW), 2);
+    end();
+}
+
 CHECK_MAIN("maintain", CHECK(test_nothing_to_do), CHECK(test_a_lost_copy_comes_back),
            CHECK(test_a_holder_that_died_is_replaced), CHECK(test_lives_are_renewed),
            CHECK(test_dropped_is_deleted_and_stays_so), CHECK(test_deleted_elsewhere),
-           CHECK(test_all_copies_gone), CHECK(test_no_network))
+           CHECK(test_all_copies_gone), CHECK(test_no_network),
+           CHECK(test_expired_mail_is_reported))
