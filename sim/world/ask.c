@@ -65,31 +65,6 @@ void world_forget(struct pp_world *w, size_t node)
     }
 }
 
-size_t pp_world_closest(const struct pp_world *w, const struct pp_id *key, unsigned k,
-                        size_t out[PP_K_MAX])
-{
-    uint8_t ranks[PP_K_MAX][PP_RANK_LEN];
-    size_t n = 0;
-    for (size_t i = 0; i < w->n_members; i++) {
-        if (w->members[i]->role != PP_MEMBER || !pp_world_active(w, i)) {
-            continue;
-        }
-        uint8_t rank[PP_RANK_LEN];
-        w->options.plugin->rank(w->members[i]->instance, key, rank);
-        if (n == k && memcmp(rank, ranks[n - 1], PP_RANK_LEN) >= 0) {
-            continue;
-        }
-        size_t at = n < k ? n++ : n - 1;
-        for (; at > 0 && memcmp(rank, ranks[at - 1], PP_RANK_LEN) < 0; at--) {
-            memcpy(ranks[at], ranks[at - 1], PP_RANK_LEN);
-            out[at] = out[at - 1];
-        }
-        memcpy(ranks[at], rank, PP_RANK_LEN);
-        out[at] = i;
-    }
-    return n;
-}
-
 struct question {
     struct pp_world *world;
     struct pp_world_verdict *verdict;

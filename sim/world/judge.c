@@ -1,7 +1,7 @@
 /*
- * Was an answer right? Compares it with the oracle as it stands when the answer comes, and leaves
- * to chance what no protocol can decide: whoever became a member, or ceased to be one, while the
- * look-up ran is right in the answer and right out of it.
+ * The oracle: who is closest to a key now. Was an answer right? Compared with the oracle as it
+ * stands when the answer comes, leaving to chance what no protocol can decide: whoever became a
+ * member, or ceased to be one, while the look-up ran is right in the answer and right out of it.
  */
 #include <sim/world/internal.h>
 
@@ -19,8 +19,8 @@ static bool constant(const struct pp_world *w, size_t node, pp_ns since)
     return w->members[node]->changed < since;
 }
 
-/* The k closest of those that were active throughout. */
-static size_t certain(const struct pp_world *w, const struct pp_id *key, unsigned k, pp_ns since,
+/* The k closest of those that have been active since then, the closest first, and their ranks. */
+static size_t closest(const struct pp_world *w, const struct pp_id *key, unsigned k, pp_ns since,
                       size_t out[PP_K_MAX], uint8_t ranks[PP_K_MAX][PP_RANK_LEN])
 {
     size_t n = 0;
@@ -44,12 +44,19 @@ static size_t certain(const struct pp_world *w, const struct pp_id *key, unsigne
     return n;
 }
 
+size_t pp_world_closest(const struct pp_world *w, const struct pp_id *key, unsigned k,
+                        size_t out[PP_K_MAX])
+{
+    uint8_t ranks[PP_K_MAX][PP_RANK_LEN];
+    return closest(w, key, k, PP_NEVER, out, ranks);
+}
+
 size_t pp_world_right(const struct pp_world *w, const struct pp_id *key, unsigned k, pp_ns asked_at,
                       const struct pp_peer *peers, size_t n_peers)
 {
     size_t right[PP_K_MAX], next = 0, i = 0;
     uint8_t ranks[PP_K_MAX][PP_RANK_LEN], last[PP_RANK_LEN] = {0};
-    size_t n = certain(w, key, k, asked_at, right, ranks);
+    size_t n = closest(w, key, k, asked_at, right, ranks);
     for (; i < n_peers && i < k; i++) {
         size_t node = pp_world_at(w, &peers[i]);
         if (next < n && node == right[next]) {
