@@ -11,6 +11,7 @@
 #include <io/loop.h>
 #include <openssl/types.h>
 #include <peerpost/id.h>
+#include <stdatomic.h>
 
 struct pp_client;
 struct pp_call;
@@ -65,10 +66,11 @@ struct pp_call *pp_client_start(struct pp_client *client, const struct pp_client
 void pp_call_resume(struct pp_call *call);
 void pp_call_cancel(struct pp_call *call); /* no `ended` after it */
 
-/* Fetches a file by its URL (https, http, file), blocking: for a worker or a start. `path` is
- * replaced whole when the answer is newer than it, else left; at most `most` octets, `seconds` in
- * all; through the proxy unless that is NULL. ! PP_UNREACHABLE, PP_TOO_BIG, PP_IO */
+/* Fetches a file by its URL (https, http, file), blocking: for a worker. `path` is replaced whole
+ * when the answer is newer than it, else left; at most `most` octets, `seconds` in all; through the
+ * proxy unless that is NULL. Ends within about a second after another thread sets *stop (may be
+ * NULL). ! PP_UNREACHABLE, PP_TOO_BIG, PP_IO, PP_CANCELLED */
 int pp_download(const char *url, const char *path, const char *proxy, uint64_t most, long seconds,
-                struct pp_error *error);
+                const atomic_bool *stop, struct pp_error *error);
 
 #endif

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Filters with the real programs: clamd (a private database of one line), bogofilter, a list of
 spammers that updates itself, signed mail of known senders with the question to strangers."""
-import json, os, shutil, subprocess, sys, tempfile, time
+import http.server, json, os, shutil, subprocess, sys, tempfile, threading, time
 
 from labkit import Lab, check
+from servekit import Serve, until
 
 ANNA, BOB, EVE = "anna@a.example", "bob@b.example", "eve@bulk.example"
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -126,6 +127,7 @@ def spammers(lab, dir):
     time.sleep(1.1)  # times of files are whole seconds to HTTP
     with open(source, "w") as f:
         f.write("# nobody\n")
+    lab.agent(BOB, "fetch")  # gets it beside its work
     send(lab, EVE, BOB, "second offer", b"buy")
     lab.agent(BOB, "fetch")
     check("second offer" in subjects(folder(lab, BOB, ".")), "the list did not update itself")
@@ -134,6 +136,63 @@ def spammers(lab, dir):
     done = lab.agent(BOB, "fetch")
     check(b"filter.blocklist_url" in done.stderr and "third offer" in subjects(folder(lab, BOB, ".")), done.stderr)
     print("known spammers: their mail to Junk; the list updates itself; gone, the old one serves on")
+
+
+class Lists:
+    """A web server of lists: answers with `text`, or, while that is None, not at all."""
+
+    def __init__(self):
+        self.text, self.asked, self.free = b"", 0, threading.Event()
+        lists = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                lists.asked += 1
+                if lists.text is None:
+                    lists.free.wait(60)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(lists.text)))
+                self.end_headers()
+                self.wfile.write(lists.text)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/list"
+
+    def close(self):
+        self.free.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def lists_beside(lab, dir):
+    """Only fetches ask for a list; serve asks again by the clock; a server that hangs holds nothing."""
+    lists = Lists()
+    configure(lab, BOB, "filter", blocklist=os.path.join(dir, "web.txt"), blocklist_url=lists.url,
+              blocklist_period="1s")
+    for command in (["list"], ["queue", "list"], ["lookup", EVE], ["maintain", "--if-due"]):
+        lab.agent(BOB, *command)
+    check(lists.asked == 0, "a command that judges no mail asked for the list")
+    with Serve(lab, BOB, poll="1s") as bob:
+        until(30, lambda: lists.asked >= 2, "serve asks again for the list")
+        lists.text = b"bulk.example\n"
+        now = lists.asked
+        until(30, lambda: lists.asked >= now + 2, "serve goes on asking")
+        send(lab, EVE, BOB, "last offer", b"buy")
+        until(30, lambda: "last offer" in subjects(folder(lab, BOB, ".Junk")), "the new list counts without a restart")
+        lists.text, now = None, lists.asked
+        until(30, lambda: lists.asked > now, "serve asks the server that hangs")
+        send(lab, ANNA, BOB, "in spite of it", b"hello")
+        until(30, lambda: "in spite of it" in subjects(folder(lab, BOB, ".")), "mail comes while the list hangs")
+        began = time.monotonic()
+        check(bob.stop() == 0 and time.monotonic() - began < 8, "serve waits for a server that hangs")
+    lists.close()
+    print("lists: asked for by fetches alone, again by the clock; serve takes the new one, and waits for none")
 
 
 def strangers(lab):
@@ -170,4 +229,5 @@ if __name__ == "__main__":
         else:
             sys.exit("clamd and bogofilter are needed: apt-get install clamav-daemon bogofilter")
         spammers(lab, dir)
+        lists_beside(lab, dir)
         strangers(lab)

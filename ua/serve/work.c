@@ -140,6 +140,7 @@ static void start_fetch(struct work *w)
         }
     }
     session_refresh(w->session, 0);
+    session_refresh_lists(w->session, 0);
     w->read = pp_read_start(session_mail(w->session), &o, &events, w);
     if (!w->read) {
         const struct pp_read_result r = {.code = PP_NOMEM, .why = "out of memory"};

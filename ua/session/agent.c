@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define DROP_TIME (60 * PP_SECOND)
+#define LIST_TIME (25 * PP_SECOND) /* longer than the list may take */
 
 int agent_open(struct agent **out, struct pp_config *config, pp_ns patience, void (*waiting)(void),
                struct pp_error *error)
@@ -145,6 +146,7 @@ void agent_fetch(struct agent *a, const struct pp_read_options *options,
         return;
     }
     struct pp_mail *mail = session_mail(a->session);
+    session_refresh_lists(a->session, LIST_TIME);
     pp_ns until = pp_mail_now(mail).mono + (pp_ns)pp_config_number(a->config, "send.wait");
     if (!pp_read_start(mail, options, &events, &f)) {
         return;
@@ -154,6 +156,7 @@ void agent_fetch(struct agent *a, const struct pp_read_options *options,
     pp_ns now = pp_mail_now(mail).mono;
     session_run(a->session, &queue.idle, until > now ? until - now : 0); /* what waits to go */
     runner_stop(&queue);
+    session_await_lists(a->session, LIST_TIME);
     if (result->code != PP_OK && session_trouble(a->session)) {
         snprintf(result->why, sizeof result->why, "%s", session_trouble(a->session));
     }

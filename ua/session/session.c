@@ -342,6 +342,18 @@ void session_refresh(struct session *s, pp_ns patience)
     }
 }
 
+void session_refresh_lists(struct session *s, pp_ns patience)
+{
+    if (!filters_refresh(&s->filters, s->mail, s->loop) && patience) {
+        session_await_lists(s, patience);
+    }
+}
+
+void session_await_lists(struct session *s, pp_ns patience)
+{
+    session_run(s, &s->filters.idle, patience);
+}
+
 int session_open(struct session **out, struct pp_config *config, pp_ns patience,
                  void (*waiting)(void), struct pp_error *error)
 {

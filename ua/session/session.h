@@ -29,6 +29,11 @@ const char *session_trouble(struct session *session);
 /* Asks nodes for a newer revocation list when that is due, and runs for at most so long (0: not at
  * all); the answer counts when it comes. session_open does it. */
 void session_refresh(struct session *session, pp_ns patience);
+/* Before mail is fetched: has the list of known spammers fetched when it is due. Waits, at most
+ * `patience`, only when there is none at hand yet. */
+void session_refresh_lists(struct session *session, pp_ns patience);
+/* Waits at most so long until that is over: a process that ends earlier never gets the list. */
+void session_await_lists(struct session *session, pp_ns patience);
 /* Folders from the configuration; owned by it. */
 const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);
