@@ -1,6 +1,5 @@
 /*
- * The folder of a flat-file store: locking, creation (aside, synced, renamed, the folder around it
- * synced), listing, syncing. Knows no rows.
+ * The folder of a flat-file store: what stands in it, listing, syncing. Knows no rows.
  */
 #include "fs_store.h"
 
@@ -9,11 +8,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,38 +32,17 @@ int fs_code(int error)
     }
 }
 
-static int open_dir(int at, const char *path)
-{
-    return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static int take_lock(struct fs_store *s, const char *path, struct pp_error *error)
-{
-    s->path = open_dir(AT_FDCWD, path);
-    if (s->path < 0) {
-        return errno == ENOENT ? pp_fail(error, PP_NOT_FOUND, "%s: there is no store", path)
-                               : pp_fail(error, PP_BROKEN, "%s: %s", path, strerror(errno));
-    }
-    if (flock(s->path, LOCK_EX | LOCK_NB) < 0) {
-        return pp_fail(error, PP_BUSY,
-                       "%s: the store is open already: stop the other peerpostd, or give this one "
-                       "a store.path of its own",
-                       path);
-    }
-    return PP_OK;
-}
-
 int fs_folder_open(struct fs_store *s, const char *path, struct pp_error *error)
 {
     s->path = s->log = s->index = s->store.folder = -1;
-    int err = take_lock(s, path, error);
+    int err = rows_folder_lock(&s->path, path, error);
     err = err ? err : fs_state_read(s, path, error);
     if (err) {
         return err;
     }
-    s->log = open_dir(s->path, "log");
-    s->index = open_dir(s->path, "index");
-    s->store.folder = open_dir(s->path, "bodies");
+    s->log = rows_folder_at(s->path, "log");
+    s->index = rows_folder_at(s->path, "index");
+    s->store.folder = rows_folder_at(s->path, "bodies");
     if (s->log < 0 || s->index < 0 || s->store.folder < 0) {
         return pp_fail(error, PP_BROKEN, "%s: a folder of the store is missing: %s", path,
                        strerror(errno));
@@ -90,17 +65,6 @@ int fs_sync_all(struct fs_store *s)
     return !pp_mutant("store-nosync-body") && syncfs(s->path) < 0 ? fs_code(errno) : PP_OK;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
-
-static void clear_aside(const char *aside)
-{
-    nftw(aside, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int make_parts(int aside, uint64_t slot, const uint8_t epoch[16])
 {
     const struct fs_state state = {.segment = 1};
@@ -110,7 +74,7 @@ static int make_parts(int aside, uint64_t slot, const uint8_t epoch[16])
             return fs_code(errno);
         }
     }
-    log = open_dir(aside, "log");
+    log = rows_folder_at(aside, "log");
     for (size_t n = 0; !err && n < 2; n++) {
         err = fs_slot_create(log, n, slot, &fd);
         if (!err) {
@@ -123,64 +87,30 @@ static int make_parts(int aside, uint64_t slot, const uint8_t epoch[16])
     return err ? err : fs_state_write(aside, epoch, &state);
 }
 
-static int make_empty(const char *aside, uint64_t slot, const uint8_t epoch[16],
-                      struct pp_error *error)
-{
-    int fd = mkdir(aside, 0700) < 0 ? -1 : open_dir(AT_FDCWD, aside);
-    if (fd < 0) {
-        return pp_fail(error, PP_BROKEN,
-                       "%s: the store's folder cannot be made: %s; make the folder around it and "
-                       "let this user write there",
-                       aside, strerror(errno));
-    }
-    int err = make_parts(fd, slot, epoch);
-    close(fd);
-    return err ? pp_fail(error, err, "%s: cannot be written: %s", aside, strerror(errno)) : PP_OK;
-}
+struct creation {
+    uint64_t slot;
+    const uint8_t *epoch;
+};
 
-static int sync_parent(const char *path)
+static int make_empty(void *ctx, const char *aside, struct pp_error *error)
 {
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash) {
-        slash[slash == parent] = '\0';
+    const struct creation *c = ctx;
+    int fd = rows_folder_at(AT_FDCWD, aside);
+    int err = fd < 0 ? PP_BROKEN : make_parts(fd, c->slot, c->epoch);
+    if (err) {
+        err = pp_fail(error, err, "%s: cannot be written: %s", aside, strerror(errno));
     }
-    int fd = open_dir(AT_FDCWD, slash ? parent : ".");
-    int rc = fd < 0 ? -1 : pp_mutant("store-nosync") ? 0 : fsync(fd);
     if (fd >= 0) {
         close(fd);
     }
-    return rc;
+    return err;
 }
 
 int fs_folder_create(const char *path, uint64_t slot, const uint8_t epoch[16],
                      struct pp_error *error)
 {
-    char aside[PATH_MAX];
-    if (snprintf(aside, sizeof aside, "%s.creating", path) >= (int)sizeof aside - 16) {
-        return pp_fail(error, PP_BROKEN, "%s: the path is too long", path);
-    }
-    clear_aside(aside);
-    int err = make_empty(aside, slot, epoch, error);
-    if (err) {
-        clear_aside(aside);
-        return err;
-    }
-    pp_crash("store-create-synced");
-    if (rename(aside, path) < 0) {
-        err = pp_fail(error, PP_BROKEN,
-                      "%s: a new store cannot be put there: %s; give store.path an empty or a new "
-                      "folder, or move the store that is there by peerpostd --migrate-store",
-                      path, strerror(errno));
-        clear_aside(aside);
-        return err;
-    }
-    pp_crash("store-create-renamed");
-    return sync_parent(path) < 0
-               ? pp_fail(error, PP_BROKEN, "%s: the folder around it cannot be synced: %s", path,
-                         strerror(errno))
-               : PP_OK;
+    struct creation c = {slot, epoch};
+    return rows_folder_create(path, make_empty, &c, error);
 }
 
 static int by_name(const void *a, const void *b)
@@ -213,7 +143,7 @@ int fs_folder_list(struct fs_store *s, enum pp_kind kind, struct pp_name **names
     for (unsigned i = 0; !err && i < 256; i++) {
         char path[16];
         snprintf(path, sizeof path, "%s/%02x", kind == PP_INBOX ? "inboxes" : "objects", i);
-        int fd = open_dir(s->path, path);
+        int fd = rows_folder_at(s->path, path);
         if (fd >= 0) {
             err = list_folder(fd, &all);
         } else if (errno != ENOENT) {

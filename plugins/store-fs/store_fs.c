@@ -115,16 +115,8 @@ static int fs_open(struct pp_store **store, const char *path, const union pp_val
 {
     char clean[PATH_MAX];
     struct fs_store sizes;
-    size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
-    }
-    if (len == 0 || len >= sizeof clean - 32) {
-        return pp_fail(error, PP_BROKEN, "%s: no path of a store", path);
-    }
-    memcpy(clean, path, len);
-    clean[len] = '\0';
-    int err = open_there(store, clean, values, error);
+    int err = rows_path_clean(clean, path, error);
+    err = err ? err : open_there(store, clean, values, error);
     if (err != PP_NOT_FOUND || !(flags & PP_STORE_CREATE)) {
         return err;
     }

@@ -1,7 +1,6 @@
 /*
- * The folder of an LMDB store. A new one is made aside (PATH.creating), synced, renamed to PATH,
- * and the folder around it synced: an LMDB whose first write was torn never opens again. A store
- * is opened once: its folder is locked, against this process too.
+ * The folder of an LMDB store. A new one is made aside: an LMDB whose first write was torn never
+ * opens again. A store is opened once: its folder is locked, against this process too.
  */
 #include "lmdb_store.h"
 
@@ -12,17 +11,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define RESERVE_MIN ((uint64_t)1024 * 1024)
 #define RESERVE_MAX ((uint64_t)4 * 1024 * 1024)
-
-static int open_dir(int at, const char *path)
-{
-    return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
 
 static int open_env(struct lmdb_store *s, const char *path, unsigned readers)
 {
@@ -55,18 +48,11 @@ static int env_failure(const char *path, int rc, struct pp_error *error)
 
 static int take_lock(struct lmdb_store *s, const char *path, struct pp_error *error)
 {
-    s->path = open_dir(AT_FDCWD, path);
-    if (s->path < 0) {
-        return errno == ENOENT ? pp_fail(error, PP_NOT_FOUND, "%s: there is no store", path)
-                               : pp_fail(error, PP_BROKEN, "%s: %s", path, strerror(errno));
-    }
-    if (flock(s->path, LOCK_EX | LOCK_NB) < 0) {
-        return pp_fail(error, PP_BUSY,
-                       "%s: the store is open already: stop the other peerpostd, or give this one "
-                       "a store.path of its own",
-                       path);
-    }
     struct stat st;
+    int err = rows_folder_lock(&s->path, path, error);
+    if (err) {
+        return err;
+    }
     if (fstatat(s->path, "data.mdb", &st, 0) < 0) {
         return pp_fail(error, PP_NOT_FOUND, "%s: the folder holds no store", path);
     }
@@ -85,7 +71,7 @@ int lmdb_open_folder(struct lmdb_store *s, const char *path, unsigned readers,
     if (mkdirat(s->path, "bodies", 0700) < 0 && errno != EEXIST) {
         return pp_fail(error, PP_BROKEN, "%s/bodies: %s", path, strerror(errno));
     }
-    s->store.folder = open_dir(s->path, "bodies");
+    s->store.folder = rows_folder_at(s->path, "bodies");
     if (s->store.folder < 0) {
         return pp_fail(error, PP_BROKEN, "%s/bodies: %s", path, strerror(errno));
     }
@@ -118,24 +104,15 @@ void lmdb_close_folder(struct lmdb_store *s)
     pthread_mutex_destroy(&s->lock_pool);
 }
 
-/* What an interrupted creation left. */
-static void clear_aside(const char *aside)
-{
-    char file[PATH_MAX + 16];
-    static const char *const parts[] = {"data.mdb", "lock.mdb"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        snprintf(file, sizeof file, "%s/%s", aside, parts[i]);
-        unlink(file);
-    }
-    snprintf(file, sizeof file, "%s/bodies", aside);
-    rmdir(file);
-    rmdir(aside);
-}
+struct creation {
+    uint64_t capacity;
+    const uint8_t *epoch;
+};
 
-static int make_empty(const char *aside, uint64_t capacity, const uint8_t epoch[16],
-                      struct pp_error *error)
+static int make_empty(void *ctx, const char *aside, struct pp_error *error)
 {
-    struct lmdb_store s = {.store.capacity = capacity, .path = -1, .store.folder = -1};
+    const struct creation *c = ctx;
+    struct lmdb_store s = {.store.capacity = c->capacity, .path = -1, .store.folder = -1};
     char file[PATH_MAX + 16];
     snprintf(file, sizeof file, "%s/data.mdb", aside);
     int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -145,7 +122,7 @@ static int make_empty(const char *aside, uint64_t capacity, const uint8_t epoch[
     close(fd);
     int err = lmdb_open_folder(&s, aside, 8, error);
     if (!err) {
-        err = rows_open(&s.store, epoch, true, error);
+        err = rows_open(&s.store, c->epoch, true, error);
         rows_finish(&s.store);
     }
     if (!err && !pp_mutant("store-nosync") && (fsync(s.store.folder) < 0 || fsync(s.path) < 0)) {
@@ -155,56 +132,9 @@ static int make_empty(const char *aside, uint64_t capacity, const uint8_t epoch[
     return err;
 }
 
-static int sync_parent(const char *path)
-{
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash == parent) {
-        slash++;
-    }
-    if (slash) {
-        *slash = '\0';
-    }
-    int fd = open_dir(AT_FDCWD, slash ? parent : ".");
-    int rc = fd < 0 ? -1 : pp_mutant("store-nosync") ? 0 : fsync(fd);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return rc;
-}
-
 int lmdb_create(const char *path, uint64_t capacity, const uint8_t epoch[16],
                 struct pp_error *error)
 {
-    char aside[PATH_MAX];
-    if (snprintf(aside, sizeof aside, "%s.creating", path) >= (int)sizeof aside - 16) {
-        return pp_fail(error, PP_BROKEN, "%s: the path is too long", path);
-    }
-    clear_aside(aside);
-    if (mkdir(aside, 0700) < 0) {
-        return pp_fail(error, PP_BROKEN,
-                       "%s: the store's folder cannot be made: %s; make the folder around it and "
-                       "let this user write there",
-                       aside, strerror(errno));
-    }
-    int err = make_empty(aside, capacity, epoch, error);
-    if (err) {
-        clear_aside(aside);
-        return err;
-    }
-    pp_crash("store-create-synced");
-    if (rename(aside, path) < 0) {
-        err = pp_fail(error, PP_BROKEN,
-                      "%s: a new store cannot be put there: %s; give store.path an empty or a new "
-                      "folder, or move the store that is there by peerpostd --migrate-store",
-                      path, strerror(errno));
-        clear_aside(aside);
-        return err;
-    }
-    pp_crash("store-create-renamed");
-    return sync_parent(path) < 0
-               ? pp_fail(error, PP_BROKEN, "%s: the folder around it cannot be synced: %s", path,
-                         strerror(errno))
-               : PP_OK;
+    struct creation c = {capacity, epoch};
+    return rows_folder_create(path, make_empty, &c, error);
 }

@@ -5,7 +5,6 @@
  */
 #include "lmdb_store.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +54,8 @@ static int lmdb_open(struct pp_store **store, const char *path, const union pp_v
                      const uint8_t epoch[16], unsigned flags, struct pp_error *error)
 {
     char clean[PATH_MAX];
-    size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
-    }
-    if (len == 0 || len >= sizeof clean - 32) {
-        return pp_fail(error, PP_BROKEN, "%s: no path of a store", path);
-    }
-    memcpy(clean, path, len);
-    clean[len] = '\0';
-    int err = open_there(store, clean, values, error);
+    int err = rows_path_clean(clean, path, error);
+    err = err ? err : open_there(store, clean, values, error);
     if (err != PP_NOT_FOUND || !(flags & PP_STORE_CREATE)) {
         return err;
     }

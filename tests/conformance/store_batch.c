@@ -124,10 +124,14 @@ static void what_is_lent_lasts(struct store_suite *s)
     RULE(s, s->p->member(v, &one, keyid, &der) == PP_OK, "member of a batch");
     RULE(s, s->p->read(v, &one, head.serial, 0, &spans) == PP_OK && spans.fd < 0 && spans.n == 1,
          "read of a batch");
+    RULE(s, s->p->member_drop(b, &one, keyid) == PP_OK, "the member is dropped");
     for (unsigned i = 10; i < 200; i++) {
         struct pp_name name = kit_name(i);
         struct pp_head h = kit_head(i, 0, 0);
+        kit_keyid(keyid, i); /* what was freed of the first would be theirs */
         RULE(s, s->p->put(b, &name, &h) == PP_OK, "an object is put");
+        RULE(s, s->p->member_add(b, &one, keyid, pp_str("replacement")) == PP_OK,
+             "others take its place");
     }
     RULE(s, s->p->remove(b, PP_OBJECT, &one, false) == PP_OK, "the first is removed");
     want = kit_head(1, 0, 0);

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define UNFINISHED (4 * 1024 * 1024) /* octets of a body never put */
+
 /* What is known of the store on disk: the model after batch n. */
 struct known {
     struct model model;
@@ -276,6 +278,50 @@ static void killed_in_creation(struct store_suite *s)
     }
 }
 
+/* Four pieces of a body in committed batches; then the process is gone. */
+static void begin_and_die(struct store_suite *s, const char *path)
+{
+    struct pp_store *store = kit_open(s, path, s->values);
+    uint64_t serial = 0;
+    for (unsigned i = 0; store && i < 4; i++) {
+        struct pp_batch *b = s->p->begin(store);
+        if (!b ||
+            kit_pieces(s, b, &serial, 1, (uint64_t)i * UNFINISHED / 4,
+                       (uint64_t)(i + 1) * UNFINISHED / 4, PP_PIECE_MAX) ||
+            s->p->commit(b)) {
+            _exit(1);
+        }
+    }
+    _exit(store ? 0 : 1);
+}
+
+static void unfinished_is_swept(struct store_suite *s)
+{
+    char path[256];
+    uint64_t first = 0;
+    kit_path(s, path);
+    for (int round = 0; s->keeps && round < 4; round++) {
+        int status = -1;
+        fflush(NULL);
+        struct child c = {.pid = fork(), .fd = -1};
+        if (c.pid == 0) {
+            begin_and_die(s, path);
+        }
+        reap(&c, &status);
+        RULE(s, status == 0, "pieces are taken (status %x)", (unsigned)status);
+        struct pp_store *store = kit_open(s, path, s->values);
+        RULE(s, store && kit_put(s, store, (unsigned)round, 10) == PP_OK,
+             "after a crash between piece and put the store opens and takes objects");
+        s->p->close(store);
+        uint64_t taken = kit_disk(path);
+        first = round ? first : taken;
+        RULE(s, taken < first + UNFINISHED,
+             "pieces never put are swept after a crash too: their octets do not add up on the disk "
+             "(%llu after %d crashes, %llu after the first)",
+             (unsigned long long)taken, round + 1, (unsigned long long)first);
+    }
+}
+
 /* write PATH BATCHES: tells commits on the file PP_ACKS, one line each (the recorder sees them).
  * judge PATH ACKED LAST_SEQ: 0 when the store is what it must be. */
 int store_worker_crash(struct store_suite *s, int argc, char **argv)
@@ -311,5 +357,6 @@ const struct store_case store_cases_crash[] = {
     {"crash: killed at random instants", killed_at_random},
     {"crash: killed at crash points", killed_at_points},
     {"crash: killed while being created", killed_in_creation},
+    {"crash: what was never put is swept", unfinished_is_swept},
     {NULL, NULL},
 };

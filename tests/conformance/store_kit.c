@@ -1,6 +1,7 @@
 /* Small acts and judgements of the store suite; see store_kit.h. */
 #include "store_kit.h"
 
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,6 +64,22 @@ void kit_remove(const char *path)
     if (system(command) != 0) {
         perror(command);
     }
+}
+
+static uint64_t disk_blocks;
+
+static int add_blocks(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)path, (void)type, (void)at;
+    disk_blocks += (uint64_t)st->st_blocks;
+    return 0;
+}
+
+uint64_t kit_disk(const char *path)
+{
+    disk_blocks = 0;
+    nftw(path, add_blocks, 8, FTW_PHYS);
+    return disk_blocks * 512;
 }
 
 struct pp_name kit_name(unsigned n)

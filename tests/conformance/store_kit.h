@@ -23,6 +23,7 @@ void kit_path(struct store_suite *s, char path[256]);
 struct pp_store *kit_open(struct store_suite *s, const char *path, const union pp_value *values);
 struct pp_store *kit_fresh(struct store_suite *s);
 void kit_remove(const char *path);
+uint64_t kit_disk(const char *path); /* octets of disk that all below it take */
 
 struct pp_name kit_name(unsigned n);
 void kit_keyid(uint8_t keyid[32], unsigned n);

@@ -18,10 +18,7 @@ MUTANTS = [
     ("store-no-room", "small disk"), ("store-own-seq", "may be given"),
 ]
 if ARGUMENTS[0] == "store-fs":
-    # Its pieces lie in memory until put, and what a batch lends is its own until it ends or freed
-    # memory, which only a sanitizer sees. Its views ask that files wait for them.
-    MUTANTS = [m for m in MUTANTS if m[0] not in ("store-no-sweep", "store-lend-moving")]
-    MUTANTS += [("store-fill-early", "model")]
+    MUTANTS += [("store-fill-early", "model")]  # its views ask that files wait for them
 
 
 def run(mutant, only):

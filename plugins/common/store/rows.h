@@ -7,6 +7,7 @@
 #ifndef PP_STORE_ROWS_H
 #define PP_STORE_ROWS_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -146,6 +147,17 @@ int rows_append(struct pp_batch *b, const struct pp_name *name, struct pp_bytes 
 int rows_drop(struct pp_batch *b, const struct pp_name *name, uint64_t from, uint64_t upto);
 int rows_touch(struct pp_batch *b, enum pp_kind kind, const struct pp_name *name, pp_ns stamp,
                pp_ns expires, uint32_t copies);
+
+/* folder.c. A path without slashes at its end. ! PP_BROKEN */
+int rows_path_clean(char clean[PATH_MAX], const char *path, struct pp_error *error);
+int rows_folder_at(int at, const char *path); /* a descriptor, or -1 */
+/* Opens and locks the folder; *fd, when not -1, is the caller's to close, whatever comes back.
+ * ! PP_BUSY, PP_NOT_FOUND, PP_BROKEN */
+int rows_folder_lock(int *fd, const char *path, struct pp_error *error);
+/* Fills `aside`, an empty folder, with an empty store, and syncs it. */
+typedef int rows_make_fn(void *ctx, const char *aside, struct pp_error *error);
+/* Makes a store where there is none: aside, synced, renamed, the folder around it synced. */
+int rows_folder_create(const char *path, rows_make_fn *make, void *ctx, struct pp_error *error);
 
 /* All members of the descriptor but open, close and check. */
 #define ROWS_FUNCTIONS                                                                             \
