@@ -22,6 +22,7 @@ struct append_state {
     enum append_outcome outcome;
     unsigned fill; /* of the proved queue, in percent, when the plain one was full */
     bool ended, checked, retried;
+    bool came; /* it is in the inbox, and was not before */
 };
 
 static void append_begin(struct node_exchange *x, struct pp_now now)
@@ -128,6 +129,7 @@ static void append_answer(struct node_exchange *x, struct append_state *s)
     if (s->outcome == APPEND_NEW) {
         node_crash(x->node, "node-append-committed");
         node_answer_empty(x, 202);
+        s->came = true;
     } else if (s->outcome == APPEND_KNOWN) {
         node_answer_empty(x, 200);
     } else if (s->entry.queue == QUEUE_PLAIN && s->fill < 100) {
@@ -156,7 +158,13 @@ static void append_done(struct node_op *op, struct pp_now now, int status)
     } else {
         node_refuse_code(x, status);
     }
+    struct pp_node *node = x->node;
+    struct pp_name name = x->r->name;
+    bool came = s->came;
     node_settle(x);
+    if (came) {
+        node_wait_wake(node, &name, now);
+    }
 }
 
 static void append_submit(struct node_exchange *x, struct pp_now now)

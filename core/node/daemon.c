@@ -408,6 +408,7 @@ static void on_term(void *ctx, int signo)
     d->stopping = true;
     pp_timer_set(d->deadline, now + END_TIME);
     pp_overlay_leave(d->overlay, now + LEAVE_TIME, left, d);
+    pp_node_end_waiting(pp_live_node(d->live), pp_loop_now(d->loop));
     pp_server_drain(d->server, drained, d);
 }
 

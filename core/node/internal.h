@@ -12,6 +12,7 @@
 #include <trust/replay.h>
 
 struct node_exchange;
+struct node_waiting;
 struct node_collector;
 struct node_pool;
 
@@ -71,6 +72,7 @@ struct pp_node {
     struct node_limits *limits;
     struct pp_replay *replay;
     struct node_collector *collector;
+    struct node_waiting *waiting;
     struct node_pool *pool;
     struct node_stamps stamps;
     struct node_stamp_op *stamp_op;
@@ -184,6 +186,27 @@ void node_upload_named(struct node_upload *up);            /* the serial is an o
 void node_upload_collected(struct node_upload *up, struct pp_now now, bool room);
 /* Forgets what was written, once the pieces out are back. */
 void node_upload_abandon(struct node_upload *up, struct pp_now now);
+
+/* waiting.c: readers of an empty inbox, held until something comes */
+struct node_waiter { /* in the act's state */
+    struct node_waiter *next;
+    struct node_exchange *x;
+    pp_ns until; /* mono */
+    bool waits;
+    /* It waits no more: answer. x may be gone afterwards. */
+    void (*wake)(struct node_exchange *x, struct pp_now now);
+};
+struct node_waiting *node_waiting_create(void); /* NULL: no memory */
+void node_waiting_destroy(struct node_waiting *t);
+/* Waits for at most span; w->wake is set. Where an address has as many as it may, the oldest of
+ * them is answered. False: x is not to wait. */
+bool node_wait(struct node_exchange *x, struct node_waiter *w, pp_ns span, struct pp_now now);
+void node_wait_forget(struct node_waiter *w); /* also of one that does not wait */
+/* Something for that inbox is durable now. */
+void node_wait_wake(struct pp_node *node, const struct pp_name *name, struct pp_now now);
+void node_waiting_tick(struct pp_node *node, struct pp_now now);
+pp_ns node_waiting_next(const struct pp_node *node);
+unsigned node_waiting_count(const struct pp_node *node);
 
 /* collector.c */
 int node_collector_create(struct pp_node *node, struct pp_now now);

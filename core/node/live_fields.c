@@ -52,6 +52,17 @@ static bool number(struct pp_bytes text, uint64_t *out)
     return true;
 }
 
+static struct pp_bytes trimmed(struct pp_bytes text)
+{
+    while (text.len && (*text.data == ' ' || *text.data == '\t')) {
+        text = pp_bytes(text.data + 1, text.len - 1);
+    }
+    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    return text;
+}
+
 static int parse_pragma(struct parse *p)
 {
     struct pp_bytes value;
@@ -95,6 +106,31 @@ static int parse_numbers(struct parse *p)
         r->copies = (uint32_t)n;
     }
     return PP_OK;
+}
+
+/* Prefer: wait=SECONDS among others, of which nothing is refused (RFC 7240 section 2); the first
+ * counts. */
+static void parse_prefer(struct parse *p)
+{
+    for (size_t i = 0; i < p->head->n_fields; i++) {
+        struct pp_bytes rest = p->head->fields[i].value;
+        if (!pp_bytes_is_nocase(p->head->fields[i].name, "Prefer")) {
+            continue;
+        }
+        while (rest.len) {
+            const uint8_t *comma = memchr(rest.data, ',', rest.len);
+            size_t len = comma ? (size_t)(comma - rest.data) : rest.len;
+            struct pp_bytes one = trimmed(pp_bytes(rest.data, len));
+            uint64_t n;
+            if (one.len > 5 && pp_bytes_is_nocase(pp_bytes(one.data, 5), "wait=") &&
+                number(pp_bytes(one.data + 5, one.len - 5), &n)) {
+                p->q->r.wait = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+                return;
+            }
+            len += comma != NULL;
+            rest = pp_bytes(rest.data + len, rest.len - len);
+        }
+    }
 }
 
 static int parse_keyid(struct parse *p)
@@ -225,6 +261,7 @@ int live_parse_fields(struct live_request *q, const struct pp_request_head *head
     struct parse p = {q, head, why};
     struct pp_bytes digest, confirm;
     *why = "Out of memory for this request.";
+    parse_prefer(&p);
     int code = parse_pragma(&p);
     code = code ? code : parse_numbers(&p);
     code = code ? code : parse_keyid(&p);

@@ -50,6 +50,18 @@ static void add_collector(struct pp_buf *out, const struct pp_node_counts *c)
         c->refused_work);
 }
 
+static void add_waits(struct pp_buf *out, const struct pp_node_counts *c)
+{
+    add(out, "inbox_waiting", "gauge", "Readers of empty inboxes who wait now.", c->waiting);
+    pp_buf_printf(out,
+                  "# HELP peerpost_inbox_waits_total Waits of readers by how they ended.\n"
+                  "# TYPE peerpost_inbox_waits_total counter\n"
+                  "peerpost_inbox_waits_total{end=\"notification\"} %" PRIu64 "\n"
+                  "peerpost_inbox_waits_total{end=\"time\"} %" PRIu64 "\n"
+                  "peerpost_inbox_waits_total{end=\"crowded\"} %" PRIu64 "\n",
+                  c->waits_woken, c->waits_over, c->waits_crowded);
+}
+
 static void add_overlay(struct daemon *d, struct pp_buf *out)
 {
     struct pp_overlay_counts c;
@@ -100,6 +112,7 @@ void daemon_metrics(struct daemon *d, struct pp_buf *out)
         (pp_loop_now(d->loop).mono - d->started) / PP_SECOND);
     add_answers(out, &c);
     add_collector(out, &c);
+    add_waits(out, &c);
     add_store(d, out);
     add_overlay(d, out);
     add(out, "http_connections", "gauge", "Open HTTP connections.", s.open);

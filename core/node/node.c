@@ -53,6 +53,9 @@ void pp_node_config_default(struct pp_node_config *config)
         .replay_entries = 65536,
         .replay_per_key = 1024,
         .buffers = 64 << 20,
+        .wait = 25 * PP_SECOND,
+        .waiting = 1024,
+        .waiting_inbox = 8,
     };
 }
 
@@ -148,7 +151,8 @@ static int node_parts(struct pp_node *node, struct pp_now now)
     node->limits = node_limits_create(c);
     node->replay = pp_replay_create(c->replay_entries, c->replay_per_key);
     node->stamp_op = calloc(1, sizeof *node->stamp_op);
-    if (!node->limits || !node->replay || !node->stamp_op) {
+    node->waiting = node_waiting_create();
+    if (!node->limits || !node->replay || !node->stamp_op || !node->waiting) {
         return PP_NOMEM;
     }
     if (node_stamps_init(&node->stamps) != PP_OK ||
@@ -188,6 +192,7 @@ void pp_node_destroy(struct pp_node *node)
     }
     node_collector_destroy(node->collector);
     node_pool_destroy(node->pool);
+    node_waiting_destroy(node->waiting);
     node_stamps_finish(&node->stamps);
     free(node->stamp_op);
     pp_replay_destroy(node->replay);
@@ -201,13 +206,15 @@ void pp_node_tick(struct pp_node *node, struct pp_now now)
         node->stamps_due = now.mono + STAMPS_WAIT;
         write_stamps(node);
     }
+    node_waiting_tick(node, now);
     node_collector_tick(node, now);
 }
 
 pp_ns pp_node_next(const struct pp_node *node)
 {
-    pp_ns collector = node_collector_next(node->collector);
-    return collector < node->stamps_due ? collector : node->stamps_due;
+    pp_ns next = node_collector_next(node->collector), waiting = node_waiting_next(node);
+    next = next < node->stamps_due ? next : node->stamps_due;
+    return next < waiting ? next : waiting;
 }
 
 void pp_node_collect(struct pp_node *node, struct pp_now now)
@@ -224,6 +231,7 @@ void pp_node_found(struct pp_node *node, struct pp_now now, uint64_t token,
 void pp_node_counts(const struct pp_node *node, struct pp_node_counts *out)
 {
     *out = node->counts;
+    out->waiting = node_waiting_count(node);
 }
 
 /* What every primitive wants of an identifier. */

@@ -51,6 +51,7 @@ struct pp_node_request {
     int64_t length;             /* declared octets of the body, multipart overhead in; -1 unknown */
     bool has_life, has_copies, has_keyid, has_confirm, has_work;
     uint64_t life; /* seconds */
+    uint32_t wait; /* Prefer: wait=SECONDS; 0: none */
     uint32_t copies;
     uint8_t keyid[32];
     struct pp_batch_mark confirm;
@@ -138,6 +139,8 @@ struct pp_node_config {
     unsigned sources;                      /* source table: 65,536 */
     size_t replay_entries, replay_per_key; /* 65,536, 1,024 */
     size_t buffers;                        /* octets of pieces in memory, all uploads: 64 MiB */
+    pp_ns wait;                            /* longest wait of a reader: 25 s; 0: none */
+    unsigned waiting, waiting_inbox;       /* readers that wait, all and of an address: 1,024, 8 */
 };
 void pp_node_config_default(struct pp_node_config *config);
 
@@ -172,8 +175,13 @@ struct pp_node_counts {
     uint64_t collected_expired, collected_foreign, collected_pressure, collector_runs;
     uint64_t collected_octets, kept_due;
     uint64_t refused_rate, refused_full, refused_work;
+    /* readers who waited: a notification came, their time was over, too many waited */
+    uint64_t waits_woken, waits_over, waits_crowded;
+    uint64_t waiting; /* now */
 };
 void pp_node_counts(const struct pp_node *node, struct pp_node_counts *out);
+/* The end is near: answers all readers who wait, and from now on nobody waits. */
+void pp_node_end_waiting(struct pp_node *node, struct pp_now now);
 /* Starts a collector run at the next tick (admin, tests). */
 void pp_node_collect(struct pp_node *node, struct pp_now now);
 

@@ -66,7 +66,14 @@ static const struct pp_option options[] = {
      "a minute from a source; 0: no bound"},
     {"limits.stores", PP_OPT_INT, "60", 0, INT32_MAX, PP_SCOPE_NODE, "the same"},
     {"limits.fetches", PP_OPT_INT, "600", 0, INT32_MAX, PP_SCOPE_NODE, "the same"},
-    {"limits.lookups", PP_OPT_INT, "60", 1, INT32_MAX, PP_SCOPE_NODE, "the same, over HTTP"},
+    {"limits.wait", PP_OPT_TIME, "25s", 0, PP_DAY, PP_SCOPE_NODE,
+     "longest wait of the reader of an empty inbox, at most half of http.request_time; 0: none"},
+    {"limits.waiting", PP_OPT_INT, "1024", 0, 1000000, PP_SCOPE_NODE,
+     "readers who wait; beyond it they are answered at once"},
+    {"limits.waiting_inbox", PP_OPT_INT, "8", 0, 1000000, PP_SCOPE_NODE,
+     "the same of one address; beyond it the one who waits longest is answered"},
+    {"limits.lookups", PP_OPT_INT, "60", 1, INT32_MAX, PP_SCOPE_NODE,
+     "look-ups of a source over HTTP a minute"},
     {"limits.proved_factor", PP_OPT_INT, "20", 1, 100000, PP_SCOPE_NODE,
      "how much more a certificate may do than a source"},
     {"limits.day_octets", PP_OPT_OCTETS, "1GiB", 1024, OCTETS_MAX / 1024, PP_SCOPE_NODE,
@@ -132,6 +139,11 @@ void daemon_node_config(struct daemon *d)
     c->appends = (unsigned)number(d, "limits.appends");
     c->stores = (unsigned)number(d, "limits.stores");
     c->fetches = (unsigned)number(d, "limits.fetches");
+    c->wait = number(d, "limits.wait");
+    pp_ns most = number(d, "http.request_time") / 2; /* the server cuts what lasts longer */
+    c->wait = c->wait < most ? c->wait : most;
+    c->waiting = (unsigned)number(d, "limits.waiting");
+    c->waiting_inbox = (unsigned)number(d, "limits.waiting_inbox");
     c->proved_factor = (unsigned)number(d, "limits.proved_factor");
     c->day_octets = number(d, "limits.day_octets");
     c->day_objects = number(d, "limits.day_objects");

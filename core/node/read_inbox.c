@@ -2,7 +2,9 @@
  * Read-inbox: GET /<address> with Pragma: read-inbox, by the owner alone. It hands out all
  * notifications and removes nothing: the reader confirms a batch ("Peerpost-Confirm: epoch:seq")
  * once it has it safe, and only that removes it. So nobody's death loses a notification, and the
- * node remembers no batch (docs/security.md, "Durability").
+ * node remembers no batch (docs/security.md, "Durability"). With Prefer: wait=N (RFC 7240) an
+ * empty inbox is answered when something comes, or when the wait is over: what was not confirmed
+ * is still there, so nothing can come unseen between two reads.
  *
  * The body: per notification 8 octets sequence, 4 octets length, the octets; ascending; at most
  * 8 MiB, then Peerpost-More: 1.
@@ -26,6 +28,8 @@ struct read_state {
     uint64_t upto;     /* the last sequence of this answer */
     uint64_t length, sent;
     bool more;
+    struct node_waiter waiter;
+    bool waited;
 };
 
 static void read_begin(struct node_exchange *x, struct pp_now now)
@@ -148,6 +152,21 @@ static void batch_text(char out[64], const uint8_t epoch[16], uint64_t seq)
     snprintf(out, 64, "%s:%" PRIu64, hex, seq);
 }
 
+/* Something came, or it waited long enough. */
+static void read_woken(struct node_exchange *x, struct pp_now now);
+
+/* Is there nothing to hand out, and x to wait for it? */
+static bool read_waits(struct node_exchange *x, struct pp_now now)
+{
+    struct read_state *s = x->state;
+    if (s->length || s->waited || !x->r->wait || x->dropped) {
+        return false;
+    }
+    s->waited = true;
+    s->waiter.wake = read_woken;
+    return node_wait(x, &s->waiter, (pp_ns)x->r->wait * PP_SECOND, now);
+}
+
 static void read_answer(struct node_exchange *x, struct pp_now now)
 {
     struct read_state *s = x->state;
@@ -164,6 +183,10 @@ static void read_answer(struct node_exchange *x, struct pp_now now)
         node_refuse_code(x, code);
         return;
     }
+    if (read_waits(x, now)) {
+        api->end_view(view);
+        return;
+    }
     struct pp_head head;
     if (api->head(view, PP_INBOX, &x->r->name, &head) == PP_OK) {
         node_note_access(x->node, PP_INBOX, &x->r->name, head.stamp, now);
@@ -176,6 +199,12 @@ static void read_answer(struct node_exchange *x, struct pp_now now)
     node_answer(x, 200, fields, s->more ? 3 : 2, (int64_t)s->length);
     read_emit(x, view);
     api->end_view(view);
+}
+
+static void read_woken(struct node_exchange *x, struct pp_now now)
+{
+    read_answer(x, now);
+    node_settle(x);
 }
 
 static int confirm_apply(struct pp_op *op, struct pp_batch *batch)
@@ -264,6 +293,15 @@ static void read_pull(struct node_exchange *x, struct pp_now now)
     x->node->api->end_view(view);
 }
 
+static void read_drop(struct node_exchange *x, struct pp_now now)
+{
+    struct read_state *s = x->state;
+    (void)now;
+    if (s) {
+        node_wait_forget(&s->waiter);
+    }
+}
+
 static void read_finish(struct node_exchange *x)
 {
     free(x->state);
@@ -273,4 +311,5 @@ const struct node_act node_act_read_inbox = {.begin = read_begin,
                                              .end = read_end,
                                              .verified = read_verified,
                                              .pull = read_pull,
+                                             .drop = read_drop,
                                              .finish = read_finish};

@@ -69,6 +69,35 @@ static void test_what_is_good(void)
     finish(&q);
 }
 
+static void test_a_preference_is_never_refused(void)
+{
+    static const struct {
+        const char *text;
+        uint32_t wait;
+    } cases[] = {{"wait=20", 20},
+                 {"respond-async, wait=10", 10},
+                 {"  WAIT=7\t,wait=9", 7},
+                 {"wait=-1", 0},
+                 {"wait=", 0},
+                 {"wait=x, wait=3", 3},
+                 {"waiting=4", 0},
+                 {",,,", 0},
+                 {"", 0},
+                 {"wait=999999999999999999", UINT32_MAX},
+                 {"wait=99999999999999999999", 0}};
+    struct live_request q;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CU_ASSERT_EQUAL(
+            parse(&q, PP_FETCH, FIELDS("Pragma", "read-inbox", "prefer", cases[i].text)), PP_OK);
+        CU_ASSERT_EQUAL(q.r.wait, cases[i].wait);
+        finish(&q);
+    }
+    CU_ASSERT_EQUAL(parse(&q, PP_FETCH, FIELDS("Prefer", "return=minimal", "Prefer", "wait=5")),
+                    PP_OK);
+    CU_ASSERT_EQUAL(q.r.wait, 5);
+    finish(&q);
+}
+
 static void test_what_is_400(void)
 {
     static const struct {
@@ -106,4 +135,5 @@ static void test_what_is_400(void)
     }
 }
 
-CHECK_MAIN("live fields", CHECK(test_what_is_good), CHECK(test_what_is_400))
+CHECK_MAIN("live fields", CHECK(test_what_is_good), CHECK(test_a_preference_is_never_refused),
+           CHECK(test_what_is_400))
