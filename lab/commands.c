@@ -105,9 +105,7 @@ static int stop_one(struct lab *lab, size_t node, struct pp_error *error)
 static int signal_one(struct lab *lab, size_t node, struct pp_error *error)
 {
     (void)error;
-    if (lab->nodes[node].pid > 0) {
-        kill(lab->nodes[node].pid, SIGKILL);
-    }
+    lab_signal_node(lab, node, SIGKILL);
     return PP_OK;
 }
 
@@ -211,9 +209,7 @@ int lab_down(const struct lab_arguments *a, struct pp_error *error)
     }
     char path[LAB_PATH];
     for (size_t i = 0; i < lab.n_nodes; i++) {
-        if (lab.nodes[i].pid > 0) {
-            kill(lab.nodes[i].pid, SIGTERM);
-        }
+        lab_signal_node(&lab, i, SIGTERM);
     }
     for (size_t i = 0; i < lab.n_nodes; i++) {
         int ended = lab_end_node(&lab, i, SIGTERM, error);

@@ -69,6 +69,8 @@ void lab_block_give(const struct lab *lab);
 /* process.c */
 bool lab_is_running(const struct lab *lab, size_t node, pid_t pid);
 int lab_start_node(struct lab *lab, size_t node, struct pp_error *error);
+/* To nobody else, were the process gone and its number another's. */
+void lab_signal_node(const struct lab *lab, size_t node, int signo);
 /* Sends the signal and waits until the process is gone. */
 int lab_end_node(struct lab *lab, size_t node, int signo, struct pp_error *error);
 /* Collects children that ended. */

@@ -17,19 +17,26 @@
 
 extern char **environ;
 
-bool lab_is_running(const struct lab *lab, size_t node, pid_t pid)
+enum whose { OURS, ENDING, ANOTHERS };
+
+/* The line of one that is ending is empty. */
+static enum whose whose(const struct lab *lab, size_t node, pid_t pid)
 {
     char path[64], config[LAB_PATH];
     struct pp_buf line = {0};
-    if (pid <= 0 || lab_path(lab, config, NULL, "nodes/%zu/config.yaml", node)) {
-        return false;
+    if (lab_path(lab, config, NULL, "nodes/%zu/config.yaml", node)) {
+        return ANOTHERS;
     }
     snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    /* the line of one that has just ended is empty */
-    bool found = lab_read_file(path, 4096, &line) == PP_OK && line.len > 0 &&
-                 memmem(line.data, line.len, config, strlen(config) + 1);
+    bool read = lab_read_file(path, 4096, &line) == PP_OK && line.len > 0;
+    bool ours = read && memmem(line.data, line.len, config, strlen(config) + 1);
     pp_buf_free(&line);
-    return found;
+    return ours ? OURS : read ? ANOTHERS : ENDING;
+}
+
+bool lab_is_running(const struct lab *lab, size_t node, pid_t pid)
+{
+    return pid > 0 && whose(lab, node, pid) == OURS;
 }
 
 /* argv[0] is a program of ours when it has no slash. */
@@ -111,12 +118,31 @@ void lab_collect(struct lab *lab)
     }
 }
 
-/* Waits until a process that may be nobody's child is gone; the kernel's pidfd tells. */
-static bool await_end(pid_t pid, int fd, int milliseconds)
+/* A process that may be nobody's child, held so that its number means nobody else: -1 is gone. */
+static int hold(const struct lab *lab, size_t node)
+{
+    pid_t pid = lab->nodes[node].pid;
+    int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (fd >= 0 && whose(lab, node, pid) == ANOTHERS) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool await_end(int fd, int milliseconds)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    (void)pid;
     return fd < 0 || poll(&p, 1, milliseconds) == 1;
+}
+
+void lab_signal_node(const struct lab *lab, size_t node, int signo)
+{
+    int fd = hold(lab, node);
+    if (fd >= 0) {
+        syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+        close(fd);
+    }
 }
 
 int lab_end_node(struct lab *lab, size_t node, int signo, struct pp_error *error)
@@ -124,12 +150,14 @@ int lab_end_node(struct lab *lab, size_t node, int signo, struct pp_error *error
     struct lab_node *n = &lab->nodes[node];
     char path[LAB_PATH];
     if (n->pid > 0) {
-        int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
-        kill(n->pid, signo);
-        bool ended = await_end(n->pid, fd, 15000);
+        int fd = hold(lab, node);
+        if (fd >= 0) {
+            syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+        }
+        bool ended = await_end(fd, 15000);
         if (!ended) {
-            kill(n->pid, SIGKILL);
-            await_end(n->pid, fd, 5000);
+            syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+            await_end(fd, 5000);
         }
         if (fd >= 0) {
             close(fd);
