@@ -120,7 +120,7 @@ int lab_await_agreement(struct lab *lab, unsigned seconds, struct pp_error *erro
 struct lab_arguments {
     const char *dir, *substrate, *store, *users;
     unsigned nodes, k, seconds;
-    bool json, rehome;
+    bool json, rehome, unpublished;
     char **node_options, **user_options;
     size_t n_node_options, n_user_options;
     char **rest; /* node numbers */

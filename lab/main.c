@@ -13,9 +13,9 @@ static const char usage[] =
     "peerpost-lab: a real Peerpost network on this machine\n"
     "\n"
     "  up      --dir D --nodes N [--substrate chord] [--store lmdb] [--k K] [--users a@x,b@x]\n"
-    "          [--node-option NAME=VALUE]... [--user-option NAME=VALUE]...\n"
+    "          [--node-option NAME=VALUE]... [--user-option NAME=VALUE]... [--unpublished]\n"
     "          makes an authority, keys and certificates, starts N nodes, waits until they are one\n"
-    "          network, enrols and publishes the users\n"
+    "          network, enrols and (but for --unpublished) publishes the users\n"
     "  status  --dir D [--json]\n"
     "  kill    --dir D NODE...|all       SIGKILL\n"
     "  stop    --dir D NODE...|all       SIGTERM, and wait\n"
@@ -52,6 +52,7 @@ enum {
     NODE_OPTION,
     USER_OPTION,
     REHOME,
+    UNPUBLISHED,
     HELP
 };
 static const struct option options[] = {
@@ -66,6 +67,7 @@ static const struct option options[] = {
     {"node-option", required_argument, NULL, NODE_OPTION},
     {"user-option", required_argument, NULL, USER_OPTION},
     {"rehome", no_argument, NULL, REHOME},
+    {"unpublished", no_argument, NULL, UNPUBLISHED},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
@@ -116,6 +118,9 @@ static int take(struct lab_arguments *a, int option, struct pp_error *error)
         return PP_OK;
     case REHOME:
         a->rehome = true;
+        return PP_OK;
+    case UNPUBLISHED:
+        a->unpublished = true;
         return PP_OK;
     case TIMEOUT:
         return number(optarg, 1, 3600, &a->seconds, error);

@@ -132,7 +132,7 @@ int lab_up(const struct lab_arguments *a, struct pp_error *error)
     code = lab_make_authority(&lab, error);
     code = code ? code : start_nodes(&lab, 0, error);
     code = code ? code : lab_enrol_users(&lab, error);
-    code = code ? code : lab_publish_users(&lab, error);
+    code = code || a->unpublished ? code : lab_publish_users(&lab, error);
     if (code) {
         take_down(&lab);
     } else {

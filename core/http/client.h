@@ -52,7 +52,8 @@ struct pp_client_events {
     void (*head)(void *ctx, int status, const struct pp_field *fields, size_t n);
     size_t (*data)(void *ctx, struct pp_bytes bytes); /* took; fewer: paused until resume */
     /* Last call, once, never from inside a call of the client's. err 0: a whole answer came.
-     * PP_UNREACHABLE, PP_IDENTITY, PP_TIMEOUT, PP_LOCAL, PP_TOO_BIG, PP_MALFORMED. text: why. */
+     * PP_UNREACHABLE, PP_IDENTITY, PP_TIMEOUT, PP_LOCAL, PP_TOO_BIG, PP_MALFORMED. text: why.
+     * When one runs into its times, those that wait behind it for the same node end so, too. */
     void (*ended)(void *ctx, int err, const char *text);
 };
 

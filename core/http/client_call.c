@@ -108,6 +108,32 @@ int pp_call_fail(struct pp_call *call, int err, const char *text)
 
 /* ---- the end ---- */
 
+static void make_live(struct pp_call *call, enum pp_stage stage)
+{
+    struct pp_client *client = call->client;
+    call->stage = stage;
+    call->prev = NULL;
+    call->next = client->live;
+    if (client->live) {
+        client->live->prev = call;
+    }
+    client->live = call;
+}
+
+/* A node that let one call wait until its time was over would do so to each in turn. */
+static void doom_waiting(struct pp_lane *lane)
+{
+    while (lane->first) {
+        struct pp_call *call = lane->first;
+        lane->first = call->next;
+        call->lane = NULL;
+        make_live(call, PP_DOOMED);
+        pp_call_fail(call, PP_TIMEOUT, "Another request to it got no answer in time.");
+        pp_timer_set(call->timer, pp_loop_now(call->client->loop).mono);
+    }
+    lane->last = &lane->first;
+}
+
 /* The last word to the caller, who may start and cancel others meanwhile. */
 static void end_call(struct pp_call *call, int err)
 {
@@ -117,6 +143,9 @@ static void end_call(struct pp_call *call, int err)
     pp_address_text(address, call->peer.address);
     snprintf(why, sizeof why, "%s port %u: %s", address, call->peer.http,
              call->text[0] ? call->text : pp_error_text(err));
+    if (err == PP_TIMEOUT && call->lane) {
+        doom_waiting(call->lane);
+    }
     call_free(call);
     if (ended) {
         ended(ctx, err, err ? why : "");
@@ -182,6 +211,10 @@ static void on_call_timer(void *ctx)
 {
     struct pp_call *call = ctx;
     pp_ns now = pp_loop_now(call->client->loop).mono;
+    if (call->stage == PP_DOOMED) {
+        end_call(call, PP_TIMEOUT);
+        return;
+    }
     pp_ns total = call->total_time ? call->began + call->total_time : PP_NEVER;
     bool ours = call->held.len > 0; /* the caller is slow, not the node */
     pp_ns stall = !call->stall_time ? PP_NEVER : (ours ? now : call->progress) + call->stall_time;
@@ -203,13 +236,7 @@ static void on_call_timer(void *ctx)
 static void run_call(struct pp_call *call)
 {
     struct pp_client *client = call->client;
-    call->stage = PP_RUNNING;
-    call->prev = NULL;
-    call->next = client->live;
-    if (client->live) {
-        client->live->prev = call;
-    }
-    client->live = call;
+    make_live(call, PP_RUNNING);
     client->running++;
     call->lane->running = call;
     call->began = call->progress = pp_loop_now(client->loop).mono;

@@ -24,8 +24,9 @@ struct pp_lane {
 enum pp_stage {
     PP_WAITING,
     PP_RUNNING,
-    PP_DRAINING
-}; /* draining: all came, the caller has not taken all */
+    PP_DRAINING, /* all came, the caller has not taken all */
+    PP_DOOMED    /* waited behind one that ran into its time: ends with the loop's next turn */
+};
 
 struct pp_call {
     struct pp_client *client;

@@ -166,6 +166,13 @@ static int parse_address(struct daemon *d, const char *name, uint8_t address[16]
                : pp_config_fail(d->config, name, error, "\"%.60s\" is no IP address", text);
 }
 
+/* The port of the primitives as others see it. */
+static uint16_t public_port(const struct daemon *d)
+{
+    int64_t forwarded = pp_config_number(d->config, "overlay.advertise_http");
+    return (uint16_t)(forwarded ? forwarded : pp_config_number(d->config, "node.http"));
+}
+
 static int open_overlay(struct daemon *d, struct pp_error *error)
 {
     struct pp_overlay_options o = {
@@ -175,7 +182,7 @@ static int open_overlay(struct daemon *d, struct pp_error *error)
         .k = d->node.k,
         .role = PP_MEMBER,
         .udp = (uint16_t)pp_config_number(d->config, "node.udp"),
-        .advertise_http = (uint16_t)pp_config_number(d->config, "node.http"),
+        .advertise_http = public_port(d),
         .key = d->key,
         .certificate = pp_buf_bytes(&d->certificate->der),
         .contacts = d->contact,

@@ -25,6 +25,8 @@ static const struct pp_option options[] = {
      "\"address:port\" or \"name:port\" (UDP) of some nodes; none: found a network"},
     {"overlay.advertise", PP_OPT_STRING, "", 0, 0, PP_SCOPE_NODE,
      "address that others reach this node at; empty: node.listen"},
+    {"overlay.advertise_http", PP_OPT_INT, "0", 0, 65535, PP_SCOPE_NODE,
+     "port that others reach the primitives at, where another is forwarded; 0: node.http"},
     {"overlay.found_after", PP_OPT_TIME, "30s", (int64_t)PP_SECOND, (int64_t)PP_HOUR, PP_SCOPE_NODE,
      "after a power cut of everything: how long no active node answers before one begins"},
     {"substrate.plugin", PP_OPT_STRING, "chord", 0, 0, PP_SCOPE_NODE,

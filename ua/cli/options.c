@@ -27,6 +27,8 @@ static const struct pp_option options[] = {
      "address:port or name:port (UDP) of nodes to begin with"},
     {"net.bind", PP_OPT_STRING, "", 0, 0, NODE, "source address of all that is sent; empty: any"},
     {"net.connections", PP_OPT_INT, "128", 1, 4096, NODE, "open sockets at once"},
+    {"net.timeout", PP_OPT_TIME, "10s", 100 * PP_MS, PP_HOUR, NODE,
+     "a node that is silent for so long has failed"},
     {"substrate.plugin", PP_OPT_STRING, "chord", 0, 0, NODE,
      "the network's substrate: its name or a file"},
     {"trust.ca", PP_OPT_STRING, "", 0, 0, NODE, "the authority's certificate; empty: trust anyone"},

@@ -23,12 +23,14 @@ struct pp_mail {
     struct pp_buf address;
     struct offset offsets[OFFSETS_MAX]; /* a ring: the oldest makes room */
     size_t n_offsets, next_offset;
+    struct pp_health health;
 };
 
 void pp_mail_options_default(struct pp_mail_options *o)
 {
     *o = (struct pp_mail_options){.tag = "+",
                                   .k = 5,
+                                  .timeout = 10 * PP_SECOND,
                                   .max_age = 5 * PP_DAY,
                                   .life = (uint64_t)30 * 86400,
                                   .paths = 3,
@@ -81,6 +83,11 @@ struct pp_bytes pp_mail_address(const struct pp_mail *mail, size_t i)
         }
     }
     return pp_bytes(NULL, 0);
+}
+
+struct pp_health *pp_mail_health(struct pp_mail *mail)
+{
+    return &mail->health;
 }
 
 struct pp_now pp_mail_now(const struct pp_mail *mail)
@@ -219,13 +226,6 @@ bool pp_mail_learn_offset(struct pp_mail *mail, const struct pp_id *node, struct
     }
     *offset_slot(mail, node) = (struct offset){*node, offset};
     return true;
-}
-
-void pp_mail_blame(struct pp_mail *mail, const struct pp_peer *peer, const char *what)
-{
-    char who[96];
-    pp_peer_text(who, peer);
-    pp_mail_log(mail, 1, "node %s: %s", who, what);
 }
 
 void pp_peer_text(char out[96], const struct pp_peer *peer)

@@ -6,6 +6,7 @@
 #ifndef PP_MAIL_MAIL_H
 #define PP_MAIL_MAIL_H
 
+#include <mail/health.h>
 #include <net.h>
 #include <openssl/types.h>
 #include <trust/authority.h>
@@ -25,6 +26,7 @@ struct pp_mail_options {
     /* maxOps: how many peers shall do the operation; 0: the default (k, k, 1, k). */
     unsigned ops_store, ops_append, ops_fetch, ops_read_inbox;
     unsigned ops_connections; /* maxConnections: peers contacted for one operation; 0: 2k */
+    pp_ns timeout;            /* a node that is silent for so long has failed: 10 s */
     pp_ns max_age;            /* of a queued message: 5 days */
     uint64_t life;            /* seconds asked for bodies and notifications: 30 days */
     unsigned paths;           /* disjoint look-ups of the own inbox and certificate: 3 */
@@ -76,8 +78,7 @@ int64_t pp_mail_offset(const struct pp_mail *mail, const struct pp_id *node);
 /* date: an HTTP date (RFC 9110 section 5.6.7). false: unreadable, or more than a day off, and then
  * the log asks the user to set the clock. */
 bool pp_mail_learn_offset(struct pp_mail *mail, const struct pp_id *node, struct pp_bytes date);
-/* A copy that lied: other octets than the digest says. Logged with the node's name. */
-void pp_mail_blame(struct pp_mail *mail, const struct pp_peer *peer, const char *what);
+struct pp_health *pp_mail_health(struct pp_mail *mail); /* health.h */
 
 /* The number of peers k' that a look-up for k returned. false when it is under half of the most
  * that this agent saw in the last 7 days: a partition, so stay queued. */

@@ -324,7 +324,7 @@ static void back_start(struct back *b)
         struct pp_ask ask;
         char circuit[20];
         pp_mail_circuit(b->probe->mail, circuit);
-        pp_ask_init(&ask, &b->sample.holders[i]);
+        pp_ask_init(&ask, b->probe->mail, &b->sample.holders[i]);
         ask.request.circuit = circuit[0] ? circuit : NULL;
         ask.request.method = "GET";
         ask.request.identifier = pp_buf_bytes(&b->sample.identifier);

@@ -1,6 +1,7 @@
 /*
- * Reading, the order of steps: inboxes, then each notification, then what earlier runs left to
- * delete; see read.h. It must not know how any of them is done.
+ * Reading, the order of steps: what earlier runs left, the inboxes, each notification as soon as it
+ * is noted, so that no slow holder keeps others' mail back; see read.h. It must not know how any of
+ * them is done.
  */
 #include <mail/read_pass.h>
 
@@ -34,6 +35,8 @@ void pp_read_cancel(struct pp_read *read)
     net->ops->forget(net->impl, &read->act);
     pp_buf_free(&read->waiting);
     pp_buf_free(&read->twins);
+    pp_buf_free(&read->fresh);
+    pp_seen_finish(read);
     free(read);
 }
 
@@ -100,9 +103,23 @@ static bool release(struct pp_read *read)
     return read->release != NULL;
 }
 
+/* Those that lack what others handed out are asked once more: it may have been on its way. */
+static bool recheck(struct pp_read *read)
+{
+    if (read->rechecking || !pp_seen_any_lacks(read)) {
+        return false;
+    }
+    read->rechecking = true;
+    read->inbox_done = false;
+    read->address = 0;
+    pp_spread_finish(&read->inbox);
+    pp_read_inbox_start(read);
+    return true;
+}
+
 void pp_read_next(struct pp_read *read)
 {
-    if (read->ended || !read->inbox_done) {
+    if (read->ended || !read->collected) {
         return;
     }
     if (!read->active && !read->waiting.len) { /* their messages are known now, or not to be had */
@@ -121,8 +138,10 @@ void pp_read_next(struct pp_read *read)
             pp_letter_delete_start(read, key + 2);
         }
     }
-    if (!read->active && !read->waiting.len && !release(read)) {
+    bool idle = read->inbox_done && !read->active && !read->waiting.len;
+    if (idle && !recheck(read) && !release(read)) {
         const struct pp_mailnet *net = net_of(read);
+        pp_seen_judge(read);
         read->ended = true;
         net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
     }
@@ -135,11 +154,10 @@ static void on_wake(struct pp_act *act)
         finish(read);
         return;
     }
-    if (!read->inbox_done) { /* no_inbox */
-        read->inbox_done = true;
-        read->result.complete = true;
+    if (!read->collected) {
+        read->collected = true;
+        collect(read);
     }
-    collect(read);
     pp_read_next(read);
 }
 
@@ -167,9 +185,10 @@ struct pp_read *pp_read_start(struct pp_mail *mail, const struct pp_read_options
         .events = *events,
         .ctx = ctx,
     };
+    const struct pp_mailnet *net = net_of(read);
+    net->ops->wake(net->impl, &read->act, pp_mail_now(mail).mono);
     if (options->no_inbox) {
-        const struct pp_mailnet *net = net_of(read);
-        net->ops->wake(net->impl, &read->act, pp_mail_now(mail).mono);
+        read->inbox_done = read->result.complete = true;
     } else {
         pp_read_inbox_start(read);
     }

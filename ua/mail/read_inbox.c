@@ -61,7 +61,8 @@ static int holder_seen(void *ctx, struct pp_bytes key, struct pp_bytes value)
         return 0;
     }
     memcpy(peer.id.b, key.data + 2, PP_ID_LEN);
-    if (g->read->inbox.n_targets < PP_HOLDERS_MAX) {
+    bool due = !g->read->rechecking || pp_seen_lacks(g->read, &peer.id, g->read->address);
+    if (due && g->read->inbox.n_targets < PP_HOLDERS_MAX) {
         pp_spread_extra(&g->read->inbox, &peer);
     }
     return 0;
@@ -98,7 +99,7 @@ static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
 {
     ask->request.method = "GET";
     ask->request.identifier = pp_mail_address(s->mail, ((const struct pp_read *)s->ctx)->address);
-    ask->request.times.total = 120 * PP_SECOND;
+    ask->request.times.total *= 2;
     return pp_sign_ask_as_user(s->mail, ask, "read-inbox", t->batch[0] ? t->batch : NULL);
 }
 
@@ -128,15 +129,18 @@ static bool is_noted(struct pp_mail *mail, char kind, const char *hash)
     return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
 }
 
-/* Journals a notification that is new: "i:" + hash = received (8), attempts (4), octets. */
-static void take(struct pp_read *read, struct pp_bytes octets)
+/* Journals a notification that is new: "i:" + hash = received (8), attempts (4), octets. False: it
+ * came from this node before. */
+static bool take(struct pp_read *read, const struct pp_peer *from, struct pp_bytes octets)
 {
     uint8_t digest[32];
     char hash[65], key[72];
     pp_sha256(digest, octets);
     pp_hex(hash, digest, sizeof digest);
-    if (is_noted(read->mail, 'm', hash) || is_noted(read->mail, 'i', hash)) {
-        return;
+    bool known = is_noted(read->mail, 'm', hash) || is_noted(read->mail, 'i', hash);
+    bool first = pp_seen_take(read, from, hash, octets.len, !known);
+    if (known) {
+        return first;
     }
     struct pp_buf value = {0};
     pp_record_u64(&value, (uint64_t)pp_mail_seconds(read->mail));
@@ -145,23 +149,28 @@ static void take(struct pp_read *read, struct pp_bytes octets)
     pp_read_key(key, 'i', hash);
     if (!value.failed) {
         pp_mail_note(read->mail, pp_str(key), pp_buf_bytes(&value));
+        pp_buf_add(&read->fresh, key, 66);
         read->result.fresh++;
     }
     pp_buf_free(&value);
+    return first;
 }
 
-/* The body: per notification sequence (8), length (4), octets. Returns how many, or negative. */
-static int take_all(struct pp_read *read, struct pp_bytes body)
+/* The body: per notification sequence (8), length (4), octets. Returns how many, or negative;
+ * news: some came from this node for the first time. */
+static int take_all(struct pp_read *read, const struct pp_peer *from, struct pp_bytes body,
+                    bool *news)
 {
     struct pp_reader r = pp_reader(body);
     int n = 0;
+    *news = false;
     while (pp_reader_left(&r)) {
         pp_read64(&r);
         struct pp_bytes octets = pp_reads(&r);
         if (r.failed || octets.len > NOTIFICATION_MAX) {
             return PP_MALFORMED;
         }
-        take(read, octets);
+        *news |= take(read, from, octets);
         n++;
     }
     return n;
@@ -181,13 +190,24 @@ static void sync_then_confirm(struct pp_read *read, const struct pp_target *t)
 static enum pp_verdict received(struct pp_read *read, struct pp_target *t)
 {
     pp_mail_crash(read->mail, "fetch-received");
-    int n = take_all(read, pp_buf_bytes(&t->body));
+    bool news;
+    int n = take_all(read, &t->peer, pp_buf_bytes(&t->body), &news);
     if (n < 0) {
         pp_mail_blame(read->mail, &t->peer, "its inbox answer is malformed");
         snprintf(t->text, sizeof t->text, "gave a malformed inbox");
         return PP_VERDICT_BAD;
     }
     if (n == 0 || !t->batch[0]) {
+        return PP_VERDICT_DONE;
+    }
+    if (!news && t->generation > 1 && !t->retried) {
+        pp_mail_blame(read->mail, &t->peer, "hands out again what it was told to forget");
+        snprintf(t->text, sizeof t->text, "hands out an old inbox");
+        return PP_VERDICT_BAD;
+    }
+    if (pp_seen_enough(read, &t->peer)) {
+        pp_mail_blame(read->mail, &t->peer,
+                      "hands out more than an inbox holds: the rest waits for the next fetch");
         return PP_VERDICT_DONE;
     }
     if (pp_mutant("fetch-confirm-first")) {
@@ -216,11 +236,22 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     return PP_VERDICT_BAD;
 }
 
+/* What is noted by now becomes letters to open. */
+static void start_fresh(struct pp_read *read)
+{
+    if (read->fresh.len) {
+        pp_buf_add(&read->waiting, read->fresh.data, read->fresh.len);
+        read->fresh.len = 0;
+    }
+}
+
 void pp_read_inbox_noted(struct pp_read *read, uint64_t token)
 {
     if (token < read->inbox.n_targets) {
         pp_mail_crash(read->mail, "fetch-journaled");
+        start_fresh(read);
         pp_spread_settle(&read->inbox, read->inbox.targets[token], PP_VERDICT_AGAIN);
+        pp_read_next(read);
     }
 }
 
@@ -258,8 +289,12 @@ static void done(struct pp_spread *s)
 {
     struct pp_read *read = s->ctx;
     const struct pp_mailnet *net = &pp_mail_is(read->mail)->net;
-    count_silent(read);
-    note_closest(read);
+    if (!read->rechecking) {
+        count_silent(read);
+        note_closest(read);
+    }
+    pp_seen_answered(read);
+    start_fresh(read);
     if (!read->result.complete || read->result.silent) {
         pp_spread_why(s, read->result.why, sizeof read->result.why);
     }
@@ -276,8 +311,18 @@ static void done(struct pp_spread *s)
     net->ops->wake(net->impl, &read->act, pp_mail_now(read->mail).mono);
 }
 
-static const struct pp_spread_kind kind = {
-    .request = request, .head = head, .judge = judge, .done = done, .widens = true};
+static bool already(struct pp_spread *s, const struct pp_peer *peer)
+{
+    struct pp_read *read = s->ctx;
+    return read->rechecking && !pp_seen_lacks(read, &peer->id, read->address);
+}
+
+static const struct pp_spread_kind kind = {.request = request,
+                                           .head = head,
+                                           .judge = judge,
+                                           .already = already,
+                                           .done = done,
+                                           .widens = true};
 
 void pp_read_inbox_start(struct pp_read *read)
 {

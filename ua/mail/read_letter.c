@@ -408,6 +408,9 @@ static int open_notification(struct pp_letter *letter)
         rc = pp_open_notification(&letter->n, pp_bytes(value.data + 12, value.len - 12),
                                   o->certificates, o->keys, o->n_keys, &error);
         letter->opened = rc == PP_OK;
+        if (letter->opened) {
+            pp_seen_opened(letter->read, letter->hash, &letter->n);
+        }
     }
     if (rc == PP_OK && (letter->n.object_size > PP_OBJECT_MAX || !letter->n.object_id.len)) {
         rc = PP_MALFORMED;

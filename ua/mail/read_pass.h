@@ -45,9 +45,15 @@ struct pp_read {
     size_t address;        /* whose inbox is read: the i-th of the user's */
     struct pp_buf waiting; /* hashes of notifications to do, 64 digits each */
     struct pp_buf twins;   /* of those whose message another one fetches just now */
+    struct pp_buf fresh;   /* of those that are noted but not yet synced */
+    struct pp_seen *seen;  /* read_seen.c's */
+    struct pp_seen_node *nodes;
+    size_t n_nodes;
     struct pp_letter *letters;
     struct pp_release *release;
     unsigned active;
+    bool collected;  /* what earlier runs left is among `waiting` */
+    bool rechecking; /* those that lack something are asked once more */
     bool inbox_done, ended;
     struct pp_read_result result;
 };
@@ -60,6 +66,20 @@ void pp_read_key(char out[72], char kind, const char *hash); /* "m:<hash>" */
 /* read_inbox.c */
 void pp_read_inbox_start(struct pp_read *read);
 void pp_read_inbox_noted(struct pp_read *read, uint64_t token);
+
+/* read_seen.c */
+/* This node handed that out; false: not for the first time in this pass. */
+bool pp_seen_take(struct pp_read *read, const struct pp_peer *from, const char *hash, size_t octets,
+                  bool fresh);
+/* Did it hand out more than any inbox holds? */
+bool pp_seen_enough(struct pp_read *read, const struct pp_peer *from);
+void pp_seen_opened(struct pp_read *read, const char *hash, const struct pp_notification *n);
+void pp_seen_answered(struct pp_read *read); /* the inbox of read->address was asked everywhere */
+/* Did that node keep something back from the inbox of the user's i-th address? Any node, any? */
+bool pp_seen_lacks(struct pp_read *read, const struct pp_id *node, size_t address);
+bool pp_seen_any_lacks(struct pp_read *read);
+void pp_seen_judge(struct pp_read *read); /* names them in the log */
+void pp_seen_finish(struct pp_read *read);
 
 /* read_letter.c */
 void pp_letter_start(struct pp_read *read, const char *hash);

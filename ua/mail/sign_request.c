@@ -13,11 +13,12 @@
 
 #define SIGNATURE_LIFE 300 /* seconds; the profile's most */
 
-void pp_ask_init(struct pp_ask *ask, const struct pp_peer *peer)
+void pp_ask_init(struct pp_ask *ask, const struct pp_mail *mail, const struct pp_peer *peer)
 {
+    pp_ns silence = pp_mail_is(mail)->timeout;
     *ask = (struct pp_ask){0};
     ask->request.peer = peer;
-    ask->request.times = (struct pp_net_times){5 * PP_SECOND, 10 * PP_SECOND, 60 * PP_SECOND};
+    ask->request.times = (struct pp_net_times){silence / 2, silence, 6 * silence};
 }
 
 void pp_ask_finish(struct pp_ask *ask)

@@ -18,7 +18,9 @@ struct pp_ask {
     bool failed;
 };
 
-void pp_ask_init(struct pp_ask *ask, const struct pp_peer *peer);
+/* Times as the user's options say: half of the time-out to connect, all of it in silence, six times
+ * it in all; what moves long bodies adds to that. */
+void pp_ask_init(struct pp_ask *ask, const struct pp_mail *mail, const struct pp_peer *peer);
 void pp_ask_finish(struct pp_ask *ask);
 /* "Name: value". */
 void pp_ask_field(struct pp_ask *ask, const char *name, const char *format, ...)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define HEDGE (1500 * PP_MS)      /* no answer for so long: ask another beside it */
+#define LEAST_RATE 16384u         /* octets a second: what moves more slowly is slow, too */
 #define LOOKUP_TOKEN (1ull << 63) /* else generation << 32 | index */
 #define PROBLEM_MAX 4096
 #define TARGETS_MAX (PP_K_MAX + PP_HOLDERS_MAX)
@@ -67,7 +68,7 @@ static void ask(struct pp_spread *s, struct pp_target *t)
     while (s->targets[index] != t) {
         index++;
     }
-    pp_ask_init(&a, &t->peer);
+    pp_ask_init(&a, s->mail, &t->peer);
     a.request.answer_max = s->answer_max;
     a.request.circuit = s->circuit[0] ? s->circuit : NULL;
     int rc = s->kind->request(s, t, &a);
@@ -78,7 +79,11 @@ static void ask(struct pp_spread *s, struct pp_target *t)
     t->date[0] = '\0';
     t->generation++;
     t->asked_at = pp_mail_now(s->mail).mono;
-    if (rc == PP_OK && !a.failed) {
+    if (pp_health_of(s->mail, &t->peer.id) == PP_HEALTH_SILENT) {
+        t->state = PP_T_BAD;
+        t->error = PP_TIMEOUT;
+        snprintf(t->text, sizeof t->text, "did not answer a moment ago");
+    } else if (rc == PP_OK && !a.failed) {
         t->state = PP_T_ASKED;
         a.request.fields = (const char *const *)a.fields;
         a.request.n_fields = a.n_fields;
@@ -94,12 +99,13 @@ static void ask(struct pp_spread *s, struct pp_target *t)
 
 struct tally {
     unsigned done, missing, bad, fast, slow, extras, asked;
-    struct pp_target *idle; /* the next to ask */
+    struct pp_target *idle; /* the next to ask: the closest that was not slow of late */
 };
 
 static struct tally count(const struct pp_spread *s)
 {
     struct tally c = {0};
+    bool well = false;
     for (size_t i = 0; i < s->n_targets; i++) {
         struct pp_target *t = s->targets[i];
         bool active = t->state == PP_T_ASKED || t->state == PP_T_HELD;
@@ -113,8 +119,9 @@ static struct tally count(const struct pp_spread *s)
         c.asked += t->state != PP_T_IDLE;
         c.fast += active && !(t->slow && t->state == PP_T_ASKED);
         c.slow += active && t->slow && t->state == PP_T_ASKED;
-        if (t->state == PP_T_IDLE && !c.idle) {
-            c.idle = t;
+        if (t->state == PP_T_IDLE && !well) {
+            well = pp_health_of(s->mail, &t->peer.id) == PP_HEALTH_WELL;
+            c.idle = well || !c.idle ? t : c.idle;
         }
     }
     return c;
@@ -162,6 +169,15 @@ static void ask_extras(struct pp_spread *s)
     }
 }
 
+static void outran(struct pp_spread *s, struct pp_target *t)
+{
+    t->slow = true;
+    pp_health_slow(s->mail, &t->peer.id);
+    pp_mail_blame(s->mail, &t->peer,
+                  t->received ? "answers too slowly: others are asked beside it"
+                              : "is silent: others are asked beside it");
+}
+
 /* A second chance is due beside each request that outran the hedge; wakes for the next. */
 static void hedge(struct pp_spread *s)
 {
@@ -171,10 +187,11 @@ static void hedge(struct pp_spread *s)
         if (t->state != PP_T_ASKED || t->slow) {
             continue;
         }
-        if (t->asked_at + s->hedge <= now) {
-            t->slow = true;
-        } else if (t->asked_at + s->hedge < next) {
-            next = t->asked_at + s->hedge;
+        pp_ns due = t->asked_at + s->hedge + t->received * PP_SECOND / LEAST_RATE;
+        if (due <= now) {
+            outran(s, t);
+        } else if (due < next) {
+            next = due;
         }
     }
     ops_of(s)->wake(impl_of(s), &s->act, next);
@@ -303,7 +320,6 @@ static size_t on_data(struct pp_act *act, uint64_t token, struct pp_bytes bytes)
     if (!t) {
         return bytes.len;
     }
-    t->asked_at = pp_mail_now(s->mail).mono; /* it moves: not slow */
     t->received += bytes.len;
     if (t->status == 200 && s->kind->data) {
         size_t took = s->kind->data(s, t, bytes);
@@ -391,6 +407,31 @@ static void apply(struct pp_spread *s, struct pp_target *t, enum pp_verdict verd
     }
 }
 
+/* What a node must answer for; one that cannot be reached may just be gone. */
+static void note_health(struct pp_spread *s, const struct pp_target *t)
+{
+    switch (t->error) {
+    case PP_OK:
+        pp_health_well(s->mail, &t->peer.id);
+        break;
+    case PP_TIMEOUT:
+        pp_health_silent(s->mail, &t->peer.id);
+        pp_mail_blame(s->mail, &t->peer, "did not answer in time");
+        break;
+    case PP_TOO_BIG:
+        pp_mail_blame(s->mail, &t->peer, "gives more octets than were asked for");
+        break;
+    case PP_IDENTITY:
+        pp_mail_blame(s->mail, &t->peer, "is another node than the one looked up");
+        break;
+    case PP_MALFORMED:
+        pp_mail_blame(s->mail, &t->peer, "its answer is malformed");
+        break;
+    default:
+        break;
+    }
+}
+
 static void on_ended(struct pp_act *act, uint64_t token, int error, const char *text)
 {
     struct pp_spread *s = (struct pp_spread *)act;
@@ -400,6 +441,7 @@ static void on_ended(struct pp_act *act, uint64_t token, int error, const char *
     }
     t->error = error;
     explain(t, text);
+    note_health(s, t);
     if (error == PP_LOCAL) {
         s->local = true;
     }

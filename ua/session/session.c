@@ -267,6 +267,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     o.ops_fetch = (unsigned)pp_config_number(config, "ops.fetch");
     o.ops_read_inbox = (unsigned)pp_config_number(config, "ops.read_inbox");
     o.ops_connections = (unsigned)pp_config_number(config, "ops.connections");
+    o.timeout = (pp_ns)pp_config_number(config, "net.timeout");
     o.max_age = (pp_ns)pp_config_number(config, "queue.max_age");
     o.keep_signed = pp_config_flag(config, "deliver.keep_signed");
     o.anonymous = *pp_config_text(config, "anonymity.proxy") != '\0';

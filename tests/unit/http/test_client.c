@@ -307,7 +307,7 @@ static void test_times(void)
 {
     struct setting s;
     start(&s, false, 8);
-    struct ask stalled = {0}, slow = {0};
+    struct ask stalled = {0}, slow = {0}, behind = {0}, dropped = {0};
     struct pp_client_request r = request(&s, "GET", "/later");
     r.stall_time = 30 * PP_MS;
     ask(&s, &stalled, &r);
@@ -318,8 +318,16 @@ static void test_times(void)
     r.stall_time = 0;
     r.total_time = 30 * PP_MS;
     ask(&s, &slow, &r);
+    r.total_time = 0;
+    ask(&s, &behind, &r); /* has no time of its own */
+    ask(&s, &dropped, &r);
     await(&s, &slow);
+    pp_call_cancel(dropped.call);
+    await(&s, &behind);
     CU_ASSERT_EQUAL(slow.err, PP_TIMEOUT);
+    CU_ASSERT_EQUAL(behind.err, PP_TIMEOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(behind.text, "Another request"));
+    CU_ASSERT_FALSE(dropped.ended);
     get(&s, "/hello", 200, "hello\n");
     stop(&s);
 }

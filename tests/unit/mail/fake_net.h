@@ -42,6 +42,8 @@ struct fake_node {
     unsigned work;     /* .. unless it brings so many bits of work; 0: no work helps */
     bool squats;       /* 409 to every store */
     bool keeps;        /* an old inbox: never removes what was confirmed */
+    bool hides;        /* an empty inbox, whatever is in it */
+    bool hides_once;   /* .. the next time it is read */
     bool endless;      /* bodies that never end */
     bool refuses;      /* 503 to everything */
     int dies_after;    /* handles so many more requests, then dies before it answers; 0: never */

@@ -348,8 +348,9 @@ static void read_inbox(struct fake_node *node, const struct fake_ask *ask, struc
         confirm(node, box, mark);
     }
     a->status = 200;
-    bool told = node->keeps && mark.len; /* an old copy would be handed out for ever */
-    for (size_t i = 0; box && !told && i < box->n; i++) {
+    bool hides = node->hides || node->hides_once;
+    node->hides_once = false;
+    for (size_t i = 0; box && !hides && i < box->n; i++) {
         uint8_t head[12];
         pp_put64(head, box->entries[i].seq);
         pp_put32(head + 8, (uint32_t)box->entries[i].octets.len);

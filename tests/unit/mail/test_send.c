@@ -76,6 +76,7 @@ static void test_whole_path(void)
     CU_ASSERT_EQUAL(fake_notifications(w.nodes), 0);
     CHECK_FATAL(person_fetch(&bob, NULL));
     CU_ASSERT_EQUAL(mails(&bob), 1);
+    CU_ASSERT_EQUAL(alice.net->logged + bob.net->logged, 0);
     end();
 }
 
@@ -245,6 +246,49 @@ static void test_old_inbox_brings_nothing_twice(void)
         CHECK_FATAL(person_fetch(&bob, NULL));
         CU_ASSERT_EQUAL(mails(&bob), 1);
     }
+    end();
+}
+
+static void fetch_beside_a_liar(bool keeps, bool hides, const char *fault)
+{
+    struct fake_node *holders[PP_K_MAX];
+    struct pp_id place = pp_inbox_place(pp_str("bob@x"));
+    begin(8);
+    spool_to_bob("m1");
+    CHECK_FATAL(person_pass(&alice, "m1"));
+    CHECK_FATAL(fake_closest(w.nodes, &place, 5, holders) == 5);
+    holders[2]->keeps = keeps;
+    holders[2]->hides = hides;
+    CHECK_FATAL(person_fetch(&bob, NULL));
+    CU_ASSERT_EQUAL(mails(&bob), 1);
+    CU_ASSERT_EQUAL(bob.net->logged, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(bob.net->last_log, fault));
+    char who[96];
+    pp_peer_text(who, &holders[2]->peer);
+    CU_ASSERT_PTR_NOT_NULL(strstr(bob.net->last_log, who));
+    end();
+}
+
+static void test_lying_inboxes_are_named(void)
+{
+    fetch_beside_a_liar(true, false, "hands out again");
+    fetch_beside_a_liar(false, true, "does not hand out 1 of 1");
+}
+
+/* Mail that reached a holder only after it was read is no lie. */
+static void test_late_mail_accuses_nobody(void)
+{
+    struct fake_node *holders[PP_K_MAX];
+    struct pp_id place = pp_inbox_place(pp_str("bob@x"));
+    begin(8);
+    CHECK_FATAL(fake_closest(w.nodes, &place, 5, holders) == 5);
+    spool_to_bob("m1");
+    CHECK_FATAL(person_pass(&alice, "m1"));
+    holders[4]->hides_once = true;
+    CHECK_FATAL(person_fetch(&bob, NULL));
+    CU_ASSERT_EQUAL(mails(&bob), 1);
+    CU_ASSERT_EQUAL(bob.net->logged, 0);
+    CU_ASSERT_EQUAL(fake_notifications(w.nodes), 0);
     end();
 }
 
@@ -488,7 +532,8 @@ CHECK_MAIN("send and read", CHECK(test_whole_path), CHECK(test_to_and_cc_share_b
            CHECK(test_unknown_recipient), CHECK(test_dead_nodes_on_the_way),
            CHECK(test_four_of_five_holders_fail), CHECK(test_all_holders_fail_then_return),
            CHECK(test_inbox_holders_fail_then_one_returns),
-           CHECK(test_old_inbox_brings_nothing_twice), CHECK(test_clock_skew_is_learned),
+           CHECK(test_old_inbox_brings_nothing_twice), CHECK(test_lying_inboxes_are_named),
+           CHECK(test_late_mail_accuses_nobody), CHECK(test_clock_skew_is_learned),
            CHECK(test_throttled_is_repeated_signed), CHECK(test_squatted_id_starts_over),
            CHECK(test_partition_keeps_it_queued), CHECK(test_signed_form_is_kept),
            CHECK(test_small_networks), CHECK(test_no_network_blames_nobody),

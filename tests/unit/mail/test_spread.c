@@ -163,6 +163,51 @@ static void test_hedges_beside_a_silent_one(void)
     end();
 }
 
+/* Who ran into a time-out is not waited for again, until some time has passed. */
+static void test_a_silent_one_is_left_alone(void)
+{
+    static const struct pp_spread_kind plain = {
+        .request = request, .judge = judge, .done = on_done};
+    struct pp_id key;
+    begin(&plain);
+    key = s.key;
+    closest[0]->silent = true;
+    CU_ASSERT(run() >= 10 * PP_SECOND);
+    pp_spread_finish(&s);
+    done = false;
+    pp_spread_init(&s, alice.mail, &plain, NULL, &key);
+    CU_ASSERT(run() < PP_SECOND);
+    CU_ASSERT(s.bad == 1 && s.missing == 4);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s.targets[0]->text, "a moment ago"));
+    pp_spread_finish(&s);
+    done = false;
+    closest[0]->silent = false;
+    alice.net->mono += PP_MINUTE;
+    pp_spread_init(&s, alice.mail, &plain, NULL, &key);
+    run();
+    CU_ASSERT(s.bad == 0 && s.missing == 5);
+    end();
+}
+
+/* Who outran a hedge is asked after the others. */
+static void test_a_slow_one_comes_last(void)
+{
+    struct pp_id key;
+    begin(&widening);
+    key = s.key;
+    closest[0]->silent = true;
+    has(closest[1]);
+    s.ops = 1;
+    run();
+    pp_spread_finish(&s);
+    done = false;
+    pp_spread_init(&s, alice.mail, &widening, NULL, &key);
+    s.ops = 1;
+    CU_ASSERT(run() < s.hedge);
+    CU_ASSERT(s.done == 1 && s.asked == 1);
+    end();
+}
+
 static void test_silence_of_all_ends(void)
 {
     begin(&widening);
@@ -187,4 +232,5 @@ static void test_no_network(void)
 CHECK_MAIN("spread", CHECK(test_one_is_enough), CHECK(test_all_k_at_once),
            CHECK(test_widens_twice_and_no_more), CHECK(test_replaces_the_bad_within_twice_k),
            CHECK(test_max_connections), CHECK(test_hedges_beside_a_silent_one),
+           CHECK(test_a_silent_one_is_left_alone), CHECK(test_a_slow_one_comes_last),
            CHECK(test_silence_of_all_ends), CHECK(test_no_network))
