@@ -2,7 +2,7 @@
 """peerpost serve: it fetches by itself, sends what others spool, and every command works beside it."""
 import json, os, subprocess, sys
 
-from labkit import Lab, check
+from labkit import Lab, check, program
 from servekit import Serve, until
 
 ALICE, BOB = "alice@a.example", "bob@b.example"
@@ -65,6 +65,47 @@ def by_itself(lab, alice, bob):
           "mail comes by itself")
 
 
+def new_keys(lab, alice):
+    """A roll-over in another process: serve takes the new key at once, and reads mail to the old one still."""
+    user = os.path.join(lab.dir, "users", BOB)
+    with Serve(lab, BOB, poll="0s") as bob:
+        alice.run("send", "-t", input=letter("to the old key"))
+        bob.run("enrol", "--rollover")
+        subprocess.run([program("peerpost-ca"), "sign", "--dir", os.path.join(lab.dir, "ca"), "--not-before", "-60",
+                        "--out", os.path.join(user, "answer.pem"), os.path.join(user, "user.csr.pem")],
+                       check=True, capture_output=True)
+        bob.run("enrol", "--certificate", os.path.join(user, "answer.pem"))
+        # Published by a process that does not borrow the journal: serve must have seen the files by itself.
+        aside = os.path.join(user, "aside.yaml")
+        with open(os.path.join(user, "config.yaml")) as f, open(aside, "w") as g:
+            g.write(f.read().replace("state: state", "state: aside"))
+        bob.config, kept = aside, bob.config
+        bob.run("publish")
+        bob.config = kept
+        alice.run("lookup", "--accept", BOB)
+        alice.run("send", "-t", input=letter("to the new key"))
+        bob.run("fetch")
+        now = subjects(lab, BOB)
+        check("Subject: to the old key" in now and "Subject: to the new key" in now, f"after the roll-over: {now}")
+        done = bob.run("send", "-t", input=letter("from the new key", ALICE, BOB))
+        check(b"sent" in done.stdout, done.stdout)
+        alice.run("fetch")
+        mail = next(m for m in lab.mails(ALICE) if b"Subject: from the new key" in m)
+        check(b"smime=pass" in mail, "serve signs with the old key")
+        # Keys that do not open change nothing.
+        key = os.path.join(user, "user.key.pem")
+        os.rename(key, key + ".aside")
+        with open(key + ".bad", "w") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write("no key\n")
+        os.rename(key + ".bad", key)
+        until(20, lambda: "the old ones stay in use" in bob.tail(), "serve says that the new key is none")
+        alice.run("send", "-t", input=letter("and still"))
+        bob.run("fetch")
+        check("Subject: and still" in subjects(lab, BOB), "serve fell over a bad key file")
+        os.rename(key + ".aside", key)
+
+
 def refusals(lab, alice):
     """Others than this computer are not served; a second serve is refused."""
     done = alice.run("serve", expect=75)
@@ -90,6 +131,7 @@ def main():
                 borrowing(alice)
                 by_itself(lab, alice, bob)
                 check(bob.stop() == 0, "serve ends with 0 at SIGTERM")
+            new_keys(lab, alice)
             refusals(lab, alice)
             mode = os.stat(os.path.join(lab.dir, "users", ALICE, "state", "serve.password")).st_mode & 0o777
             check(mode == 0o600 and len(alice.password) >= 20, f"password: mode {mode:o}")

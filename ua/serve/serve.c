@@ -3,6 +3,8 @@
  */
 #include <serve/parts.h>
 
+#include <serve/keys.h>
+
 #include <base/address.h>
 #include <session/control.h>
 #include <errno.h>
@@ -24,7 +26,8 @@ struct serve {
     struct pp_loop *loop;
     struct pp_workers *workers;
     struct work *work;
-    struct identity who;
+    struct keys *keys;
+    struct identity who; /* kept current by keys */
     struct pp_buf password;
     char spool[PATH_MAX], blobs[PATH_MAX];
     void *part[N_PARTS];
@@ -183,23 +186,25 @@ static void on_signal(void *ctx, int signo)
     pp_loop_stop(s->loop);
 }
 
+static void on_keys(void *ctx)
+{
+    struct serve *s = ctx;
+    work_renew(s->work);
+}
+
 static int prepare(struct serve *s, struct pp_error *error)
 {
     const char *state = pp_config_path(s->config, "user.state");
     snprintf(s->blobs, sizeof s->blobs, "%s/blobs", state);
     snprintf(s->spool, sizeof s->spool, "%s", session_spool(s->config));
-    int rc = identity_open(&s->who, s->config, error);
-    rc = rc == PP_OK ? serve_password(&s->password, s->config, error) : rc;
-    if (rc != PP_OK) {
-        return rc;
-    }
     s->loop = pp_loop_create();
     s->workers = s->loop ? pp_workers_create(s->loop, WORKERS, WORK_MAX) : NULL;
     if (!s->workers || pp_loop_signal(s->loop, SIGTERM, on_signal, s) != PP_OK ||
         pp_loop_signal(s->loop, SIGINT, on_signal, s) != PP_OK) {
         return pp_fail(error, PP_NOMEM, "cannot make an event loop");
     }
-    return PP_OK;
+    int rc = keys_open(&s->keys, s->config, s->loop, &s->who, on_keys, s, error);
+    return rc == PP_OK ? serve_password(&s->password, s->config, error) : rc;
 }
 
 static int be_the_only_one(struct pp_config *config, struct pp_error *error)
@@ -259,6 +264,7 @@ void serve_close(struct serve *s)
             parts[i]->close(s->part[i]);
         }
     }
+    keys_close(s->keys);
     work_close(s->work);
     if (s->workers) {
         pp_workers_destroy(s->workers);

@@ -385,6 +385,14 @@ void work_reclaim(struct work *w)
     reclaim(w);
 }
 
+void work_renew(struct work *w)
+{
+    if (w && w->session) { /* lent: it comes back with the new ones */
+        let_go(w);
+        reclaim(w);
+    }
+}
+
 int work_open(struct work **out, struct pp_config *config, struct pp_loop *loop,
               struct pp_error *error)
 {

@@ -45,6 +45,8 @@ struct session *work_session(const struct work *w);
 /* Ends what is under way and lets go of the journal, until work_reclaim. false: it is lent. */
 bool work_lend(struct work *w);
 void work_reclaim(struct work *w);
+/* The user's keys are others now: what is under way begins anew with them. From the loop only. */
+void work_renew(struct work *w);
 
 /* Takes the journal. ! as session_open */
 int work_open(struct work **w, struct pp_config *config, struct pp_loop *loop,

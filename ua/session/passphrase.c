@@ -117,10 +117,23 @@ static int from_command(struct pp_buf *out, const char *command, struct pp_error
                          WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
+static struct pp_buf known; /* of this process: one question is enough */
+
+/* It did not open a key: changed since, perhaps. True: there is a command to ask again. The octets
+ * stay where they are, lent. */
+static bool forget(struct pp_config *config)
+{
+    bool again = known.len && *pp_config_text(config, "user.passphrase_command");
+    if (again) {
+        OPENSSL_cleanse(known.data, known.len);
+        known.len = 0;
+    }
+    return again;
+}
+
 int identity_passphrase(const char **out, struct pp_config *config, const char *prompt,
                         struct pp_error *error)
 {
-    static struct pp_buf known; /* of this process: one question is enough */
     const char *command = pp_config_text(config, "user.passphrase_command");
     const char *given = getenv("PEERPOST_PASSPHRASE");
     int rc = PP_OK;
@@ -145,13 +158,15 @@ int identity_load_key(EVP_PKEY **key, struct pp_config *config, const char *path
                       struct pp_error *error)
 {
     const char *passphrase = "";
-    if (identity_is_locked(path)) {
-        int rc = identity_passphrase(&passphrase, config, "Passphrase of your key", error);
-        if (rc != PP_OK) {
+    bool locked = identity_is_locked(path);
+    for (bool again = true;; again = false) {
+        int rc = locked ? identity_passphrase(&passphrase, config, "Passphrase of your key", error)
+                        : PP_OK;
+        rc = rc == PP_OK ? pp_key_load(key, path, *passphrase ? passphrase : NULL, error) : rc;
+        if (rc != PP_DENIED || !locked || !again || !forget(config)) {
             return rc;
         }
     }
-    return pp_key_load(key, path, *passphrase ? passphrase : NULL, error);
 }
 
 int identity_add_key(struct pp_change *c, const char *path, EVP_PKEY *key, const char *passphrase,
