@@ -97,33 +97,6 @@ static int decrypt(const struct pp_source *object, const uint8_t session_key[KEY
     return bad;
 }
 
-/* Copies the content out, and its digest for the signature's sake. */
-static int hand_out(const struct pp_source *plain, const struct pp_found *found,
-                    const struct pp_out *out, uint8_t digest[32])
-{
-    uint8_t *piece = malloc(PP_PIECE);
-    struct pp_hash *hash = pp_hash_create();
-    int bad = piece && hash ? PP_OK : PP_NOMEM;
-    for (uint64_t at = 0; !bad && at < found->n;) {
-        size_t n = found->n - at < PP_PIECE ? (size_t)(found->n - at) : PP_PIECE;
-        bad = pp_source_read(plain, found->content + at, piece, n);
-        if (!bad) {
-            pp_hash_add(hash, pp_bytes(piece, n));
-            bad = out->write(out->ctx, pp_bytes(piece, n));
-        }
-        at += n;
-    }
-    if (!bad) {
-        pp_hash_digest(hash, digest);
-    }
-    pp_hash_destroy(hash);
-    if (piece) {
-        OPENSSL_cleanse(piece, PP_PIECE);
-    }
-    free(piece);
-    return bad;
-}
-
 static int fail(struct pp_error *error, int code)
 {
     switch (code) {
@@ -156,7 +129,7 @@ int pp_open_body(const struct pp_source *object, const uint8_t session_key[32],
     if (bad) {
         return fail(error, bad);
     }
-    bad = hand_out(scratch_back, &found, out, digest);
+    bad = pp_source_pour(scratch_back, found.content, found.n, out, digest);
     if (!bad && found.has_signature) {
         opened->is_signed =
             pp_signed_check(pp_buf_bytes(&found.tail), digest, &opened->signer) == PP_OK;

@@ -47,16 +47,18 @@ struct pp_source pp_source_of(const struct pp_bytes *bytes)
     return (struct pp_source){read_bytes, (void *)bytes, bytes->len};
 }
 
-static int digest_source(uint8_t digest[32], const struct pp_source *s)
+int pp_source_pour(const struct pp_source *s, uint64_t from, uint64_t len, const struct pp_out *out,
+                   uint8_t digest[32])
 {
     uint8_t *piece = malloc(PP_PIECE);
     struct pp_hash *hash = pp_hash_create();
     int bad = piece && hash ? PP_OK : PP_NOMEM;
-    for (uint64_t at = 0; !bad && at < s->size;) {
-        size_t n = s->size - at < PP_PIECE ? (size_t)(s->size - at) : PP_PIECE;
-        bad = pp_source_read(s, at, piece, n);
+    for (uint64_t at = 0; !bad && at < len;) {
+        size_t n = len - at < PP_PIECE ? (size_t)(len - at) : PP_PIECE;
+        bad = pp_source_read(s, from + at, piece, n);
         if (!bad) {
             pp_hash_add(hash, pp_bytes(piece, n));
+            bad = out ? out->write(out->ctx, pp_bytes(piece, n)) : PP_OK;
         }
         at += n;
     }
@@ -80,7 +82,7 @@ int pp_plain_make(struct pp_plain *p, const struct pp_source *content,
     *p = (struct pp_plain){.content = content->size};
     pp_buf_add_str(&p->head, is_signed ? signed_head : unsigned_head);
     if (is_signed) {
-        bad = digest_source(digest, content);
+        bad = pp_source_pour(content, 0, content->size, NULL, digest);
         bad = bad ? bad : pp_signed_tail(&p->tail, signer, digest);
         bad = bad ? bad : pp_signed_head(&p->head, content->size, p->tail.len);
     }

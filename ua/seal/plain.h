@@ -48,6 +48,9 @@ void pp_found_finish(struct pp_found *f);
 
 /* Reads exactly n octets. ! PP_IO or the source's error */
 int pp_source_read(const struct pp_source *s, uint64_t offset, uint8_t *out, size_t n);
+/* Digests len octets from there; writes them out as well, unless out is NULL. ! as above, out's */
+int pp_source_pour(const struct pp_source *s, uint64_t from, uint64_t len, const struct pp_out *out,
+                   uint8_t digest[32]);
 /* A source over octets in memory; `bytes` must stay. */
 struct pp_source pp_source_of(const struct pp_bytes *bytes);
 

@@ -3,6 +3,7 @@
  * in pieces and cut. It may lose the connection that needed the memory; it may not fault, and it
  * serves the next.
  */
+#include "failing_memory.h"
 #include "harness.h"
 
 #include <errno.h>
@@ -10,41 +11,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The linker sends the allocations of everything linked statically here (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static long countdown = -1; /* allocations until one fails; negative: none does */
-static bool one_failed;
-
-static bool fails(void)
-{
-    if (countdown < 0 || countdown-- > 0) {
-        return false;
-    }
-    one_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
 
 static int dial(const struct app *app)
 {
