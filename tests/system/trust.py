@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keys through their life: a passphrase, a roll-over with mail in transit, another computer, a lost
 key, revocation; and what correspondents who know the old key see."""
-import json, os, random, re, signal, subprocess, sys
+import json, os, random, re, signal, subprocess, sys, time
 
 from labkit import Lab, check, program
 
@@ -146,7 +146,11 @@ def known_keys(keys):
     serial = re.search(r"peerpost-ca revoke ([0-9a-f]+)", said).group(1)
     keys.sign_and_install(CAROL, "--not-before", "-30")
     lab.agent(BOB, "lookup", CAROL, expect=77)
-    said = keys.send(BOB, CAROL, "held", wait=False)
+    began = time.monotonic()
+    said = keys.send(BOB, f"{CAROL}, {ANNA}", "held")
+    check(time.monotonic() - began < 15, "send --wait waits for what Bob has to decide himself")
+    keys.fetch(ANNA)
+    keys.mail(ANNA, "held")
     check("another key" in said and "trust accept" in said, said)
     trusted = {t["address"]: t for t in json.loads(lab.agent(BOB, "trust", "list", "--json").stdout)}
     check(trusted[CAROL]["state"] == "held" and trusted[CAROL]["shown"] not in ("", trusted[CAROL]["key"]), trusted)

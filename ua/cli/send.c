@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define PAUSE (2 * PP_SECOND) /* between passes of --wait */
-#define WAIT_FACTOR 12        /* --wait gives up after so many times send.wait */
+#define WAIT (2 * PP_MINUTE)  /* --wait: in all, unless send.wait is longer */
 
 struct arguments {
     struct input input;
@@ -116,6 +116,34 @@ static bool all_unknown(struct agent *agent, const char *name, const struct runn
     return n && r->progress.unknown == n;
 }
 
+/* What is not there yet waits for people: a certificate to be published, a key to be accepted. */
+static bool waits_for_people(const struct pp_job *job)
+{
+    bool any = false;
+    for (size_t i = 0; i < job->n_recipients; i++) {
+        const struct pp_job_recipient *r = &job->recipients[i];
+        const struct pp_job_group *g = r->state == PP_R_GROUPED ? &job->groups[r->group] : NULL;
+        if (r->state == PP_R_HELD || r->state == PP_R_UNKNOWN) {
+            any = true;
+        } else if (!g || pp_ids_count(&r->have) < r->wanted ||
+                   (!g->gone && pp_ids_count(&g->have) < g->wanted)) {
+            return false;
+        }
+    }
+    return any;
+}
+
+static bool is_in_vain(struct agent *agent, const char *name, const struct runner_result *r)
+{
+    struct pp_job job;
+    bool vain = false;
+    if (r->progress.held + r->progress.unknown && agent_recall(agent, name, &job) == PP_OK) {
+        vain = waits_for_people(&job);
+        pp_job_finish(&job);
+    }
+    return vain;
+}
+
 static int say(const struct cli *cli, const struct pp_job_progress *p, const char *name,
                const char *why)
 {
@@ -150,7 +178,7 @@ static pp_ns now(void)
 static int deliver(struct agent *agent, struct cli *cli, const char *name, bool wait)
 {
     pp_ns left = (pp_ns)pp_config_number(cli->config, "send.wait");
-    pp_ns until = now() + (wait ? left * WAIT_FACTOR : left);
+    pp_ns until = now() + (wait && left < WAIT ? WAIT : left);
     struct runner_result r = {.progress.wanted =
                                   (unsigned)pp_config_number(cli->config, "network.k")};
     for (;;) {
@@ -160,7 +188,8 @@ static int deliver(struct agent *agent, struct cli *cli, const char *name, bool 
         if (rc == PP_OK && !r.finished && all_unknown(agent, name, &r)) {
             return refuse(agent, name);
         }
-        if (rc != PP_OK || !wait || r.progress.complete || r.code != PP_OK) {
+        if (rc != PP_OK || !wait || r.progress.complete || r.code != PP_OK ||
+            is_in_vain(agent, name, &r)) {
             return say(cli, &r.progress, name, r.why);
         }
         agent_pause(agent, PAUSE);
