@@ -116,7 +116,8 @@ static void on_mismatch(void *ctx, const struct pp_peer *peer, const char *sente
     pp_join_refused(o, peer);
     if (strcmp(without_node(o->mismatch), without_node(sentence)) != 0) {
         snprintf(o->mismatch, sizeof o->mismatch, "%s", sentence);
-        pp_log(PP_LOG_ERROR, "overlay", "%s", sentence); /* once, not for each contact */
+        /* Once, not for each contact. A client's user hears it as the cause of what failed. */
+        pp_log(o->options.key ? PP_LOG_ERROR : PP_LOG_INFO, "overlay", "%s", sentence);
     }
 }
 

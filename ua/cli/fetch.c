@@ -111,6 +111,8 @@ static int judge(const struct fetching *f)
         fprintf(
             stderr, "peerpost: %u of %u did not answer of the nodes that hold your inbox (%s)%s\n",
             r->silent, r->k, r->why, r->complete ? "" : ": mail may be missing, fetch again later");
+    } else if (!r->complete) {
+        fprintf(stderr, "peerpost: mail may be missing: %s; fetch again later\n", r->why);
     }
     return r->complete && !r->later ? EX_OK : EX_TEMPFAIL;
 }

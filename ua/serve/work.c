@@ -78,10 +78,12 @@ static void on_letter(void *ctx, const struct pp_letter_info *info)
 
 static void say(struct work *w, const struct pp_read_result *r)
 {
-    if (r->code != PP_OK && strcmp(w->why, r->why) != 0) {
-        pp_log(PP_LOG_WARN, "serve", "cannot fetch: %s", r->why);
+    bool well = r->code == PP_OK && r->complete;
+    if (!well && strcmp(w->why, r->why) != 0) {
+        pp_log(PP_LOG_WARN, "serve", "%s: %s",
+               r->code == PP_OK ? "mail may be missing" : "cannot fetch", r->why);
     }
-    snprintf(w->why, sizeof w->why, "%s", r->code == PP_OK ? "" : r->why);
+    snprintf(w->why, sizeof w->why, "%s", well ? "" : r->why);
     if (r->delivered) {
         pp_log(PP_LOG_INFO, "serve", "fetched %u", r->delivered);
     }
@@ -109,7 +111,8 @@ static void on_done(void *ctx, const struct pp_read_result *result)
 {
     struct work *w = ctx;
     struct pp_read_result r = *result;
-    const char *trouble = r.code != PP_OK ? session_trouble(w->session) : NULL;
+    bool well = r.code == PP_OK && r.complete;
+    const char *trouble = well ? NULL : session_trouble(w->session);
     if (trouble) {
         snprintf(r.why, sizeof r.why, "%s", trouble);
     }

@@ -157,7 +157,7 @@ void agent_fetch(struct agent *a, const struct pp_read_options *options,
     session_run(a->session, &queue.idle, until > now ? until - now : 0); /* what waits to go */
     runner_stop(&queue);
     session_await_lists(a->session, LIST_TIME);
-    if (result->code != PP_OK && session_trouble(a->session)) {
+    if ((result->code != PP_OK || !result->complete) && session_trouble(a->session)) {
         snprintf(result->why, sizeof result->why, "%s", session_trouble(a->session));
     }
 }
