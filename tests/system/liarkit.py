@@ -41,7 +41,7 @@ class Liars:
     def __init__(self, lab):
         self.lab, self.lies, self.seen, self.ended = lab, {}, [], threading.Event()
         self.inboxes = {}  # (node, path): the first answer of that inbox that was not empty
-        self.sockets = []
+        self.sockets, self.forgetful = [], 0
         self.context = ssl.create_default_context()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         for node in lab.status():
@@ -112,6 +112,15 @@ class Liars:
         """Says that it keeps, and does not."""
         if request.kind in ("store", "append-inbox"):
             return Answer(201 if request.kind == "store" else 202, [], b"")
+        return self.forward(request)
+
+    def forgets_bodies(self, request, write):
+        """Of all that do this, the one that is first asked to store does so ever after; the others are honest."""
+        if request.kind == "store":
+            self.forgetful = self.forgetful or request.node["node"] + 1
+        return (self.forgets if self.forgetful == request.node["node"] + 1 else self.forward_all)(request, write)
+
+    def forward_all(self, request, write):
         return self.forward(request)
 
     # --- the proxy ---------------------------------------------------------------------------------

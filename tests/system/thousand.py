@@ -53,7 +53,8 @@ def main(count):
         submitted = time.monotonic() - start
         until(600, lambda: collect(reader, found) >= count, f"{count} messages are collected ({len(found)} now)")
         check(sorted(found) == list(range(count)), f"{len(set(found))} of {count}, {len(found) - len(set(found))} twice")
-        print(f"thousand: {count} submitted in {submitted:.1f} s, collected after {time.monotonic() - start:.1f} s")
+        print(f"thousand: {count} submitted in {submitted:.1f} s, {count / submitted:.1f} a second of {RATE}; "
+              f"collected after {time.monotonic() - start:.1f} s")
         for s in serves:
             check(s.stop() == 0, "a serve ends well")
 

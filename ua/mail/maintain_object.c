@@ -16,6 +16,8 @@ struct pp_keeper {
     struct pp_retrieve retrieve;
     struct pp_buf have; /* ids of the nodes that have it */
     bool due;           /* its life is to be renewed */
+    bool listed;        /* among what is kept */
+    unsigned beyond;    /* store it on so many more nodes */
     unsigned gone;      /* nodes that say that it was deleted */
     char why[256];
     pp_keeper_done *done;
@@ -35,7 +37,7 @@ void pp_keeper_cancel(struct pp_keeper *k)
 
 static void end(struct pp_keeper *k, enum pp_maintained outcome, unsigned copies, int code)
 {
-    if (outcome == PP_MAINTAIN_DELETED) {
+    if (outcome == PP_MAINTAIN_DELETED && k->listed) {
         pp_kept_forget(k->mail, pp_buf_bytes(&k->kept.identifier));
     }
     k->done(k->ctx, pp_buf_bytes(&k->kept.identifier), outcome, copies, k->spread.found, code,
@@ -43,12 +45,13 @@ static void end(struct pp_keeper *k, enum pp_maintained outcome, unsigned copies
     pp_keeper_cancel(k);
 }
 
-static void start_spread(struct pp_keeper *k, const struct pp_spread_kind *kind)
+static void start_spread(struct pp_keeper *k, const struct pp_spread_kind *kind, unsigned beyond)
 {
     struct pp_id key = pp_place_of(pp_buf_bytes(&k->kept.identifier));
     pp_spread_finish(&k->spread);
     pp_spread_init(&k->spread, k->mail, kind, k, &key);
-    k->spread.k = k->kept.copies ? k->kept.copies : k->spread.k;
+    unsigned wanted = (k->kept.copies ? k->kept.copies : k->spread.k) + beyond;
+    k->spread.k = wanted < PP_K_MAX ? wanted : PP_K_MAX;
     pp_spread_start(&k->spread);
 }
 
@@ -109,7 +112,7 @@ static void retrieved(struct pp_retrieve *r)
 {
     struct pp_keeper *k = r->ctx;
     if (r->body) {
-        start_spread(k, &store_kind);
+        start_spread(k, &store_kind, k->beyond);
         return;
     }
     snprintf(k->why, sizeof k->why, "%s", r->why);
@@ -182,7 +185,30 @@ struct pp_keeper *pp_keeper_start(struct pp_mail *mail, struct pp_bytes identifi
         pp_keeper_cancel(k);
         return NULL;
     }
+    k->listed = true;
     k->due = k->kept.renewed + (int64_t)(k->kept.life / 3) <= pp_mail_seconds(mail);
-    start_spread(k, &ask_kind);
+    start_spread(k, &ask_kind, 0);
+    return k;
+}
+
+struct pp_keeper *pp_keeper_restore(struct pp_mail *mail, const struct pp_kept *what,
+                                    struct pp_bytes set, struct pp_certificate *right,
+                                    unsigned beyond, pp_keeper_done *done, void *ctx)
+{
+    struct pp_keeper *k = calloc(1, sizeof *k);
+    if (!k) {
+        return NULL;
+    }
+    *k =
+        (struct pp_keeper){.mail = mail, .kept = *what, .beyond = beyond, .done = done, .ctx = ctx};
+    k->kept.identifier = (struct pp_buf){0};
+    pp_buf_add(&k->kept.identifier, what->identifier.data, what->identifier.len);
+    pp_buf_add(&k->set, set.data, set.len);
+    k->right = pp_certificate_ref(right);
+    if (k->kept.identifier.failed || k->set.failed) {
+        pp_keeper_cancel(k);
+        return NULL;
+    }
+    start_spread(k, &ask_kind, 0);
     return k;
 }

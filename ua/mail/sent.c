@@ -8,7 +8,7 @@
 #include <trust/certificate.h>
 
 #define PREFIX "t:"
-#define VERSION 1
+#define VERSION 2 /* 1: without rights and objects */
 #define KEEP_DAYS 90
 #define RECIPIENTS_MAX 10000
 
@@ -27,7 +27,12 @@ void pp_sent_finish(struct pp_sent *sent)
 {
     for (size_t i = 0; i < sent->n; i++) {
         pp_buf_free(&sent->recipients[i].address);
+        pp_buf_free(&sent->recipients[i].right);
     }
+    for (size_t i = 0; i < sent->n_objects; i++) {
+        pp_buf_free(&sent->objects[i].have);
+    }
+    free(sent->objects);
     free(sent->recipients);
     pp_buf_free(&sent->subject);
     *sent = (struct pp_sent){0};
@@ -42,7 +47,7 @@ static void read_text(struct pp_reader *r, char *out, size_t cap)
              text.len ? (const char *)text.data : "");
 }
 
-static void read_recipient(struct pp_reader *r, struct pp_sent_recipient *to)
+static void read_recipient(struct pp_reader *r, struct pp_sent_recipient *to, uint8_t version)
 {
     pp_reads_buf(r, &to->address);
     read_text(r, to->object, sizeof to->object);
@@ -54,6 +59,26 @@ static void read_recipient(struct pp_reader *r, struct pp_sent_recipient *to)
     to->wanted = pp_read32(r);
     to->unknown = pp_read8(r);
     read_text(r, to->why, sizeof to->why);
+    if (version > 1) {
+        pp_reads_buf(r, &to->right);
+    }
+}
+
+static int read_objects(struct pp_reader *r, struct pp_sent *sent)
+{
+    uint32_t n = pp_read32(r);
+    sent->objects = r->failed || n > RECIPIENTS_MAX ? NULL : calloc(n + 1, sizeof *sent->objects);
+    if (!sent->objects) {
+        return r->failed || n > RECIPIENTS_MAX ? PP_MALFORMED : PP_NOMEM;
+    }
+    for (; sent->n_objects < n && !r->failed; sent->n_objects++) {
+        struct pp_sent_object *o = &sent->objects[sent->n_objects];
+        read_text(r, o->id, sizeof o->id);
+        o->size = pp_read64(r);
+        pp_reads_fixed(r, o->digest, sizeof o->digest);
+        pp_reads_buf(r, &o->have);
+    }
+    return PP_OK;
 }
 
 static int read_note(struct pp_sent *sent, struct pp_bytes value)
@@ -66,7 +91,7 @@ static int read_note(struct pp_sent *sent, struct pp_bytes value)
     sent->reported = pp_read8(&r);
     pp_reads_buf(&r, &sent->subject);
     uint32_t n = pp_read32(&r);
-    if (r.failed || version != VERSION || n > RECIPIENTS_MAX) {
+    if (r.failed || version < 1 || version > VERSION || n > RECIPIENTS_MAX) {
         return PP_MALFORMED;
     }
     sent->recipients = calloc(n ? n : 1, sizeof *sent->recipients);
@@ -74,9 +99,10 @@ static int read_note(struct pp_sent *sent, struct pp_bytes value)
         return PP_NOMEM;
     }
     for (; sent->n < n && !r.failed; sent->n++) {
-        read_recipient(&r, &sent->recipients[sent->n]);
+        read_recipient(&r, &sent->recipients[sent->n], version);
     }
-    return r.failed || pp_reader_left(&r) ? PP_MALFORMED : PP_OK;
+    int rc = version > 1 ? read_objects(&r, sent) : PP_OK;
+    return rc != PP_OK ? rc : r.failed || pp_reader_left(&r) ? PP_MALFORMED : PP_OK;
 }
 
 int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent)
@@ -112,6 +138,15 @@ void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *
         pp_record_u32(&value, to->wanted);
         pp_record_u8(&value, to->unknown);
         pp_record_bytes(&value, pp_str(to->why));
+        pp_record_bytes(&value, pp_buf_bytes(&to->right));
+    }
+    pp_record_u32(&value, (uint32_t)sent->n_objects);
+    for (size_t i = 0; i < sent->n_objects; i++) {
+        const struct pp_sent_object *o = &sent->objects[i];
+        pp_record_bytes(&value, pp_str(o->id));
+        pp_record_u64(&value, o->size);
+        pp_record_fixed(&value, o->digest, sizeof o->digest);
+        pp_record_bytes(&value, pp_buf_bytes(&o->have));
     }
     if (!value.failed) {
         pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
@@ -195,6 +230,8 @@ static void take_object(struct pp_sent_recipient *to, const struct pp_job_recipi
     if (strcmp(to->object, g->id) != 0 && pp_capability(r->seed, &key, &right) == PP_OK) {
         snprintf(to->object, sizeof to->object, "%s", g->id);
         memcpy(to->keyid, right->keyid, sizeof to->keyid);
+        to->right.len = 0;
+        pp_buf_add(&to->right, right->der.data, right->der.len);
     }
     EVP_PKEY_free(key);
     pp_certificate_free(right);
@@ -210,8 +247,9 @@ static void take_progress(struct pp_sent_recipient *to, const struct pp_job *job
         bool stored = g->wanted && r->wanted && body >= pp_min_copies(g->wanted) &&
                       pp_ids_count(&r->have) >= pp_min_copies(r->wanted);
         take_object(to, r, g);
-        to->copies = copies > to->copies ? copies : to->copies;
         to->wanted = least(g->wanted, r->wanted);
+        copies = least(copies, to->wanted); /* more where farther nodes stood in */
+        to->copies = copies > to->copies ? copies : to->copies;
         if (stored && to->state < PP_SENT_STORED) {
             to->state = PP_SENT_STORED;
         }
@@ -220,6 +258,39 @@ static void take_progress(struct pp_sent_recipient *to, const struct pp_job *job
     if (gave_up && to->state < PP_SENT_STORED) {
         to->state = PP_SENT_FAILED;
     }
+}
+
+struct pp_sent_object *pp_sent_object(const struct pp_sent *sent, const char *id)
+{
+    for (size_t i = 0; i < sent->n_objects; i++) {
+        if (strcmp(sent->objects[i].id, id) == 0) {
+            return &sent->objects[i];
+        }
+    }
+    return NULL;
+}
+
+/* The job's objects as they are now: one that started over has another id. */
+static bool take_objects(struct pp_sent *sent, const struct pp_job *job)
+{
+    struct pp_sent_object *fresh = calloc(job->n_groups + 1, sizeof *fresh);
+    for (size_t i = 0; fresh && i < job->n_groups; i++) {
+        const struct pp_job_group *g = &job->groups[i];
+        struct pp_sent_object *o = &fresh[i];
+        snprintf(o->id, sizeof o->id, "%s", g->id);
+        o->size = g->size;
+        memcpy(o->digest, g->digest, sizeof o->digest);
+        pp_buf_add(&o->have, g->have.data, g->have.len);
+    }
+    for (size_t i = 0; fresh && i < sent->n_objects; i++) {
+        pp_buf_free(&sent->objects[i].have);
+    }
+    if (fresh) {
+        free(sent->objects);
+        sent->objects = fresh;
+        sent->n_objects = job->n_groups;
+    }
+    return fresh != NULL;
 }
 
 /* The same recipients in the same order as the job's. */
@@ -253,7 +324,7 @@ void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job 
         sent.life = pp_mail_is(mail)->life;
         pp_buf_add(&sent.subject, subject.data, subject.len);
     }
-    if ((rc == PP_OK || rc == PP_NOT_FOUND) && fit(&sent, job)) {
+    if ((rc == PP_OK || rc == PP_NOT_FOUND) && fit(&sent, job) && take_objects(&sent, job)) {
         for (size_t i = 0; i < sent.n; i++) {
             take_progress(&sent.recipients[i], job, &job->recipients[i], gave_up);
         }

@@ -20,12 +20,22 @@ enum pp_sent_state {
 
 struct pp_sent_recipient {
     struct pp_buf address;
-    char object[64];   /* the body's identifier; "" while there is none */
-    uint8_t keyid[32]; /* of his right to delete it */
+    char object[64];     /* the body's identifier; "" while there is none */
+    uint8_t keyid[32];   /* of his right to delete it .. */
+    struct pp_buf right; /* .. and its certificate, DER; empty in records of earlier versions */
     enum pp_sent_state state;
     uint32_t copies, wanted; /* of body or notification, whichever has fewer; the most ever seen */
     bool unknown; /* the last look found no node that knows of it, though its life is not over */
     char why[200];
+};
+
+/* A body on the nodes: enough to see that one lost it, and to store it there again. */
+struct pp_sent_object {
+    char id[64];
+    uint64_t size;
+    uint8_t digest[32];
+    struct pp_buf have; /* ids of the nodes that acknowledged it */
+    unsigned lost;      /* so many of them lack it: of this look, not of the record */
 };
 
 struct pp_sent {
@@ -36,6 +46,8 @@ struct pp_sent {
     struct pp_buf subject;
     struct pp_sent_recipient *recipients;
     size_t n;
+    struct pp_sent_object *objects;
+    size_t n_objects;
 };
 
 const char *pp_sent_state_name(enum pp_sent_state state);
@@ -69,8 +81,13 @@ void pp_sent_sweep(struct pp_mail *mail);
 struct pp_sent_check;
 typedef void pp_sent_checked_fn(void *ctx, int code, unsigned asked); /* messages; freed after */
 
+/* The body of a recipient; NULL: the record knows only its id. */
+struct pp_sent_object *pp_sent_object(const struct pp_sent *sent, const char *id);
+
 /* One message (its name), or with NULL every open one, the oldest look first, at most `most`. What
- * expired is reported into the user's own mailbox, once. NULL: no memory. */
+ * expired is reported into the user's own mailbox, once. A node that lost what it had acknowledged
+ * is named in the log, and the body, while somebody has yet to fetch it, stored again from one that
+ * has it, on a farther node when it is lost again. NULL: no memory. */
 struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name, unsigned most,
                                           pp_sent_checked_fn *done, void *ctx);
 void pp_sent_check_cancel(struct pp_sent_check *check); /* accepts NULL */

@@ -1,11 +1,12 @@
 /*
  * Asking the nodes what became of what was sent: each recipient's right to delete the body, on the
- * nodes closest to it (HEAD), one message after another; what expired is reported. See sent.h. It
- * must not know how it was sent.
+ * nodes closest to it (HEAD), one message after another; what expired is reported, what a node lost
+ * is stored again. See sent.h. It must not know how it was sent.
  */
 #include <mail/sent.h>
 
 #include <base/hash.h>
+#include <mail/maintain_object.h>
 #include <mail/record.h>
 #include <mail/report.h>
 #include <mail/spread.h>
@@ -18,7 +19,8 @@ struct look {
     struct pp_sent_check *check;
     struct pp_spread spread;
     uint32_t recipient;
-    unsigned here, deleted;
+    unsigned here, deleted, n_lost;
+    struct pp_peer lost[PP_K_MAX]; /* acknowledged it, and lack it now */
     bool running;
 };
 
@@ -32,6 +34,9 @@ struct pp_sent_check {
     size_t next;         /* its next recipient */
     struct look looks[PARALLEL];
     unsigned active;
+    struct pp_keeper *keeper; /* what was lost is stored again */
+    char restoring[64];       /* its identifier */
+    unsigned beyond;          /* nodes more than it has copies */
     int code;
     pp_sent_checked_fn *done;
     void *ctx;
@@ -51,6 +56,9 @@ void pp_sent_check_cancel(struct pp_sent_check *c)
     for (size_t i = 0; i < PARALLEL; i++) {
         pp_spread_finish(&c->looks[i].spread);
     }
+    if (c->keeper) {
+        pp_keeper_cancel(c->keeper);
+    }
     pp_sent_finish(&c->sent);
     pp_buf_free(&c->names);
     free(c);
@@ -69,6 +77,7 @@ static void end(struct pp_sent_check *c)
 /* --- one recipient ------------------------------------------------------------------------- */
 
 static void step(struct pp_sent_check *c);
+static void message_done(struct pp_sent_check *c);
 
 static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
 {
@@ -85,9 +94,30 @@ static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
     if (t->error || (t->status != 200 && t->status != 404 && t->status != 410)) {
         return PP_VERDICT_BAD;
     }
+    const struct pp_sent *sent = &look->check->sent;
+    const struct pp_sent_object *o = pp_sent_object(sent, sent->recipients[look->recipient].object);
     look->here += t->status == 200;
     look->deleted += t->status == 410;
+    if (t->status == 404 && o && pp_ids_have(&o->have, &t->peer.id) && look->n_lost < PP_K_MAX) {
+        look->lost[look->n_lost++] = t->peer;
+    }
     return t->status == 404 ? PP_VERDICT_MISSING : PP_VERDICT_DONE;
+}
+
+/* Others have it, and nobody deleted it: these few broke their word. */
+static void note_losses(struct pp_sent_check *c, const struct look *look)
+{
+    struct pp_sent_recipient *to = &c->sent.recipients[look->recipient];
+    struct pp_sent_object *o = pp_sent_object(&c->sent, to->object);
+    to->why[0] = '\0';
+    if (!o || !look->here || look->deleted || !look->n_lost) {
+        return;
+    }
+    for (unsigned i = 0; i < look->n_lost; i++) {
+        pp_mail_blame(c->mail, &look->lost[i], "has lost a body that it had acknowledged");
+    }
+    snprintf(to->why, sizeof to->why, "%u of the nodes that took it have lost it", look->n_lost);
+    o->lost = look->n_lost > o->lost ? look->n_lost : o->lost;
 }
 
 /* Deleted on most of those that know of it: one node alone may lie, or have slept through it. */
@@ -104,6 +134,7 @@ static void conclude(struct pp_sent_check *c, struct look *look)
     } else {
         to->copies = look->here > to->copies ? look->here : to->copies;
         to->unknown = !look->here && s->missing >= pp_min_copies(s->found);
+        note_losses(c, look);
     }
 }
 
@@ -171,8 +202,103 @@ static bool has_unread(const struct pp_sent *sent)
     return false;
 }
 
+/* --- what was lost ------------------------------------------------------------------------- */
+
+static bool restore_one(struct pp_sent_check *c, struct pp_sent_object *o, unsigned beyond);
+
+static void say_restored(struct pp_sent_check *c, const struct pp_sent_object *o, unsigned copies)
+{
+    for (size_t i = 0; i < c->sent.n; i++) {
+        struct pp_sent_recipient *to = &c->sent.recipients[i];
+        size_t len = strlen(to->why);
+        if (len && to->state == PP_SENT_STORED && strcmp(to->object, o->id) == 0) {
+            snprintf(to->why + len, sizeof to->why - len, "; stored again, %u nodes have it",
+                     copies);
+        }
+    }
+}
+
+/* First it goes to where it was. Who lacks it even then gives his turn to a farther node. */
+static void restored(void *ctx, struct pp_bytes identifier, enum pp_maintained outcome,
+                     unsigned copies, unsigned wanted, int code, const char *why)
+{
+    struct pp_sent_check *c = ctx;
+    struct pp_sent_object *o = pp_sent_object(&c->sent, c->restoring);
+    unsigned lost = o->lost;
+    bool done = outcome == PP_MAINTAIN_WHOLE || outcome == PP_MAINTAIN_RESTORED;
+    (void)identifier;
+    (void)wanted;
+    (void)code;
+    (void)why;
+    c->keeper = NULL;
+    if (done && !c->beyond && restore_one(c, o, lost)) {
+        return;
+    }
+    o->lost = 0;
+    if (done) {
+        say_restored(c, o, copies);
+    }
+    message_done(c);
+}
+
+/* Those who have yet to fetch it may delete it; right: the first of them. */
+static void gather_rights(const struct pp_sent_check *c, const struct pp_sent_object *o,
+                          struct pp_buf *set, struct pp_certificate **right)
+{
+    for (size_t i = 0; i < c->sent.n; i++) {
+        const struct pp_sent_recipient *to = &c->sent.recipients[i];
+        struct pp_certificate *one = NULL;
+        if (to->state != PP_SENT_STORED || strcmp(to->object, o->id) != 0 ||
+            pp_certificate_parse(&one, pp_buf_bytes(&to->right)) != PP_OK) {
+            continue;
+        }
+        pp_certificate_pem(set, one);
+        *right = *right ? *right : pp_certificate_ref(one);
+        pp_certificate_free(one);
+    }
+}
+
+static bool restore_one(struct pp_sent_check *c, struct pp_sent_object *o, unsigned beyond)
+{
+    struct pp_buf set = {0};
+    struct pp_certificate *right = NULL;
+    int64_t left = c->sent.created + (int64_t)c->sent.life - pp_mail_seconds(c->mail);
+    unsigned copies = pp_ids_count(&o->have);
+    c->beyond = beyond;
+    snprintf(c->restoring, sizeof c->restoring, "%s", o->id);
+    gather_rights(c, o, &set, &right);
+    struct pp_kept what = {.size = o->size, .life = (uint64_t)left};
+    memcpy(what.digest, o->digest, sizeof what.digest);
+    what.copies = copies > pp_mail_is(c->mail)->k ? copies : 0;
+    pp_buf_add_str(&what.identifier, o->id);
+    if (right && left > 0 && !set.failed && !what.identifier.failed) {
+        c->keeper =
+            pp_keeper_restore(c->mail, &what, pp_buf_bytes(&set), right, beyond, restored, c);
+    }
+    pp_certificate_free(right);
+    pp_buf_free(&what.identifier);
+    pp_buf_free(&set);
+    return c->keeper != NULL;
+}
+
+/* True: one is on its way, and message_done comes again. */
+static bool restore(struct pp_sent_check *c)
+{
+    for (size_t i = 0; i < c->sent.n_objects; i++) {
+        struct pp_sent_object *o = &c->sent.objects[i];
+        if (o->lost && restore_one(c, o, 0)) {
+            return true;
+        }
+        o->lost = 0;
+    }
+    return false;
+}
+
 static void message_done(struct pp_sent_check *c)
 {
+    if (restore(c)) {
+        return;
+    }
     c->sent.looked = pp_mail_seconds(c->mail);
     if (has_unread(&c->sent) && !c->sent.reported) {
         pp_report_expired(c->mail, &c->act, c->name, &c->sent, 0); /* noted when it is there */

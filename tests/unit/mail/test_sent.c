@@ -83,6 +83,32 @@ static void test_stored_then_fetched(void)
     end();
 }
 
+/* A node lost a body that somebody has yet to fetch: named, and stored again. */
+static void test_lost_is_stored_again(void)
+{
+    begin();
+    send_to_both();
+    struct pp_sent_recipient bob_is = state_of(0);
+    struct pp_bytes body = pp_str(bob_is.object);
+    size_t at = 0;
+    while (!fake_object(&w.nodes->nodes[at], body)) {
+        at++;
+    }
+    fake_object(&w.nodes->nodes[at], body)->identifier.len = 0;
+    CU_ASSERT_EQUAL(fake_copies(w.nodes, body), 4);
+    look();
+    CU_ASSERT_PTR_NOT_NULL(strstr(alice.net->last_log, "has lost a body"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(state_of(0).why, "1 of the nodes that took it have lost it"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(state_of(0).why, "stored again, 5 nodes"));
+    CU_ASSERT_EQUAL(state_of(1).why[0], '\0');
+    CU_ASSERT_EQUAL(fake_copies(w.nodes, body), 5);
+    look();
+    CU_ASSERT_EQUAL(state_of(0).why[0], '\0');
+    CHECK_FATAL(person_fetch(&bob, NULL));
+    CU_ASSERT_EQUAL(fake_copies(w.nodes, body), 0);
+    end();
+}
+
 static void test_nobody_yet(void)
 {
     begin();
@@ -171,5 +197,5 @@ static void test_killed_while_reporting(void)
 }
 
 CHECK_MAIN("sent", CHECK(test_stored_then_fetched), CHECK(test_nobody_yet),
-           CHECK(test_never_backwards), CHECK(test_expired_is_reported_once),
-           CHECK(test_killed_while_reporting))
+           CHECK(test_lost_is_stored_again), CHECK(test_never_backwards),
+           CHECK(test_expired_is_reported_once), CHECK(test_killed_while_reporting))
