@@ -184,23 +184,28 @@ bool pp_config_is_set(const struct pp_config *config, const char *name)
     return setting(config, name)->entry != NULL;
 }
 
+const char *pp_config_resolve(struct pp_config *config, const char *name)
+{
+    size_t len = strlen(config->folder) + strlen(name) + 2;
+    char *path = name[0] == '\0' || name[0] == '/' ? NULL : pp_config_alloc(config, len);
+    if (!path) {
+        return name;
+    }
+    snprintf(path, len, "%s/%s", config->folder, name);
+    return path;
+}
+
 const char *pp_config_path(struct pp_config *config, const char *name)
 {
     struct pp_config_setting *s = setting(config, name);
-    const char *text = pp_config_text(config, name);
-    if (text[0] == '\0' || text[0] == '/' || !s->entry) {
-        return text;
-    }
-    if (!s->path) {
-        size_t len = strlen(config->folder) + strlen(text) + 2;
-        char *path = pp_config_alloc(config, len);
-        if (!path) {
-            return text;
-        }
-        snprintf(path, len, "%s/%s", config->folder, text);
-        s->path = path;
-    }
+    s->path = s->path ? s->path : pp_config_resolve(config, pp_config_text(config, name));
     return s->path;
+}
+
+const char *pp_config_plugin_name(struct pp_config *config, const char *name)
+{
+    const char *text = pp_config_text(config, name);
+    return strchr(text, '/') ? pp_config_path(config, name) : text;
 }
 
 /* The i-th line of a default written as text. */

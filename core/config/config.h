@@ -29,8 +29,13 @@ void pp_config_free(struct pp_config *config);
 int64_t pp_config_number(const struct pp_config *config, const char *name);
 bool pp_config_flag(const struct pp_config *config, const char *name);
 const char *pp_config_text(const struct pp_config *config, const char *name);
-/* A file name: relative ones are taken from the configuration file's folder. Owned by config. */
+/* A file name: a relative one, the default too, is taken from the configuration file's folder,
+ * never from where the program was started. Owned by config. */
 const char *pp_config_path(struct pp_config *config, const char *name);
+/* The same for a file name that is a part of a value. */
+const char *pp_config_resolve(struct pp_config *config, const char *name);
+/* "substrate.plugin", "store.plugin": a plugin's name, or with a slash a file name. */
+const char *pp_config_plugin_name(struct pp_config *config, const char *name);
 bool pp_config_is_set(const struct pp_config *config, const char *name); /* not the default */
 /* The i-th text of a LIST, or NULL after the last. */
 const char *pp_config_item(const struct pp_config *config, const char *name, size_t i);

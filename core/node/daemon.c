@@ -31,7 +31,8 @@ static int load_log(struct daemon *d, struct pp_error *error)
     if (level < 0) {
         return pp_config_fail(d->config, "log.level", error, "is error, warn, info or debug");
     }
-    const char *path = file[0] ? pp_config_path(d->config, "log.file") : NULL;
+    bool is_file = file[0] && strcmp(file, "-") != 0;
+    const char *path = is_file ? pp_config_path(d->config, "log.file") : NULL;
     if (pp_log_open(path, (enum pp_log_level)level) != PP_OK) {
         return pp_config_fail(d->config, "log.file", error, "cannot open %s: %s", path,
                               strerror(errno));
@@ -65,13 +66,13 @@ static int load_plugins(struct daemon *d, struct pp_error *error)
     const char *set = pp_config_text(d->config, "plugins.dir");
     const char *dir = set[0] ? pp_config_path(d->config, "plugins.dir") : NULL;
     int code = pp_load_substrate(&d->substrate_file, &d->substrate, dir,
-                                 pp_config_text(d->config, "substrate.plugin"), error);
+                                 pp_config_plugin_name(d->config, "substrate.plugin"), error);
     code = code ? code
                 : pp_config_plugin(d->config, "substrate", &d->substrate->plugin,
                                    &d->substrate_options, error);
     code = code ? code
                 : pp_load_store(&d->store_file, &d->api, dir,
-                                pp_config_text(d->config, "store.plugin"), error);
+                                pp_config_plugin_name(d->config, "store.plugin"), error);
     return code ? code
                 : pp_config_plugin(d->config, "store", &d->api->plugin, &d->store_options, error);
 }

@@ -42,7 +42,7 @@ static int tool_open(struct tool *t, const char *config, struct migrate_store *s
     umask(077);
     int err = pp_config_load(&t->config, config, &daemon_schema, 1, error);
     err = err ? err : daemon_store_path(t->config, t->path, sizeof t->path, error);
-    return err ? err : load(t, 0, pp_config_text(t->config, "store.plugin"), store, error);
+    return err ? err : load(t, 0, pp_config_plugin_name(t->config, "store.plugin"), store, error);
 }
 
 static int failed(int err, const struct pp_error *error)

@@ -183,7 +183,7 @@ static void check_server(struct doctor *d, const char *name, const char *address
 void doctor_helpers(struct doctor *d)
 {
     const char *proxy = pp_config_text(d->cli->config, "anonymity.proxy");
-    const char *virus = pp_config_text(d->cli->config, "filter.virus");
+    const char *virus = session_virus(d->cli->config);
     const char *spam = pp_config_text(d->cli->config, "filter.spam");
     if (*proxy) {
         const char *at = strstr(proxy, "://");

@@ -72,6 +72,17 @@ const char *session_quarantine(struct pp_config *config)
     return in_state(config, path, "quarantine");
 }
 
+const char *session_virus(struct pp_config *config)
+{
+    static char at[PATH_MAX + 8];
+    const char *text = pp_config_text(config, "filter.virus");
+    if (strncmp(text, "unix:", 5) != 0) {
+        return text;
+    }
+    snprintf(at, sizeof at, "unix:%s", pp_config_resolve(config, text + 5));
+    return at;
+}
+
 /* A path option that may be empty. */
 static const char *optional_path(struct pp_config *config, const char *name)
 {
@@ -133,7 +144,7 @@ static int load_plugin(struct session *s, struct pp_config *config, struct pp_ov
                        struct pp_error *error)
 {
     int rc = pp_load_substrate(&s->loaded, &o->plugin, optional_path(config, "plugins.dir"),
-                               pp_config_text(config, "substrate.plugin"), error);
+                               pp_config_plugin_name(config, "substrate.plugin"), error);
     return rc == PP_OK ? pp_config_plugin(config, "substrate", &o->plugin->plugin,
                                           &o->plugin_options, error)
                        : rc;
@@ -192,7 +203,7 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .signed_mail = in_state(config, signed_mail, "signed"),
         .maildir = session_maildir(config),
         .junk = session_junk(config),
-        .virus = optional_text(config, "filter.virus"),
+        .virus = *session_virus(config) ? session_virus(config) : NULL,
         .spam = optional_text(config, "filter.spam"),
     };
     o.proxy = optional_text(config, "anonymity.proxy");

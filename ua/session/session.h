@@ -39,5 +39,7 @@ const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);
 const char *session_junk(struct pp_config *config); /* a Maildir too */
 const char *session_quarantine(struct pp_config *config);
+/* filter.virus with the whole path of its socket. */
+const char *session_virus(struct pp_config *config);
 
 #endif

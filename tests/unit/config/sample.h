@@ -14,6 +14,7 @@ static const struct pp_option sample_options[] = {
     {"http.body_max", PP_OPT_OCTETS, "72 MiB", 1024, (int64_t)1 << 40, PP_SCOPE_NODE, "Body."},
     {"send.wait", PP_OPT_TIME, "10s", 0, (int64_t)PP_DAY, PP_SCOPE_NODE, "Patience."},
     {"node.state", PP_OPT_STRING, "/var/lib/x", 0, 0, PP_SCOPE_NODE, "Folder."},
+    {"node.keys", PP_OPT_STRING, "keys", 0, 0, PP_SCOPE_NODE, "Folder, relative by default."},
     {"substrate.plugin", PP_OPT_STRING, "chord", 0, 0, PP_SCOPE_NODE, "Substrate."},
 };
 static const struct pp_schema sample_schema = {sample_options,

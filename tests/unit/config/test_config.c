@@ -38,6 +38,27 @@ static void test_paths_start_at_the_file(void)
     }
 }
 
+/* No default depends on where the program was started. */
+static void test_defaults_start_at_the_file(void)
+{
+    struct pp_error error;
+    struct pp_config *c = sample("", &error);
+    CHECK_FATAL(c != NULL);
+    CU_ASSERT_STRING_EQUAL(pp_config_path(c, "node.keys"), "dir/keys");
+    CU_ASSERT_STRING_EQUAL(pp_config_path(c, "node.keys"), "dir/keys");
+    CU_ASSERT_STRING_EQUAL(pp_config_resolve(c, "clamd.sock"), "dir/clamd.sock");
+    CU_ASSERT_STRING_EQUAL(pp_config_resolve(c, "/run/clamd.sock"), "/run/clamd.sock");
+    CU_ASSERT_STRING_EQUAL(pp_config_plugin_name(c, "substrate.plugin"), "chord");
+    pp_config_free(c);
+    c = sample("substrate.plugin: ./own.so\n", &error);
+    CHECK_FATAL(c != NULL);
+    CU_ASSERT_STRING_EQUAL(pp_config_plugin_name(c, "substrate.plugin"), "dir/./own.so");
+    pp_config_free(c);
+    CHECK_FATAL(pp_config_parse(&c, "t.yaml", pp_str(""), &sample_schema, 1, &error) == PP_OK);
+    CU_ASSERT_STRING_EQUAL(pp_config_path(c, "node.keys"), "./keys");
+    pp_config_free(c);
+}
+
 static void test_load(void)
 {
     char path[] = "/tmp/pp-config-XXXXXX";
@@ -89,5 +110,6 @@ static void test_several_tables_make_one_schema(void)
     pp_config_free(c);
 }
 
-CHECK_MAIN("config", CHECK(test_defaults), CHECK(test_paths_start_at_the_file), CHECK(test_load),
+CHECK_MAIN("config", CHECK(test_defaults), CHECK(test_paths_start_at_the_file),
+           CHECK(test_defaults_start_at_the_file), CHECK(test_load),
            CHECK(test_fail_names_the_line), CHECK(test_several_tables_make_one_schema))
