@@ -21,6 +21,13 @@ struct pp_spool_file {
     int fd;
 };
 
+/* A full disk is for the user to mend, and only her message waits for it. */
+static int fail(struct pp_error *error, int code, const char *what, const char *path)
+{
+    return pp_fail(error, code, "cannot %s %s: %s%s", what, path, strerror(errno),
+                   code == PP_FULL ? "; make room on its disk and send again" : "");
+}
+
 int pp_spool_begin(struct pp_spool_file **out, const char *folder, const char *name,
                    struct pp_error *error)
 {
@@ -34,8 +41,7 @@ int pp_spool_begin(struct pp_spool_file **out, const char *folder, const char *n
                 ? open(f->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
                 : -1;
     if (f->fd < 0) {
-        int rc = pp_fail(error, pp_box_code(errno), "cannot write into the spool %s: %s", folder,
-                         strerror(errno));
+        int rc = fail(error, pp_box_code(errno), "write into the spool", folder);
         free(f);
         return rc;
     }
@@ -43,9 +49,10 @@ int pp_spool_begin(struct pp_spool_file **out, const char *folder, const char *n
     return PP_OK;
 }
 
-int pp_spool_add(struct pp_spool_file *f, struct pp_bytes bytes)
+int pp_spool_add(struct pp_spool_file *f, struct pp_bytes bytes, struct pp_error *error)
 {
-    return pp_box_write(f->fd, bytes);
+    int rc = pp_box_write(f->fd, bytes);
+    return rc == PP_OK ? rc : fail(error, rc, "write", f->aside);
 }
 
 void pp_spool_abort(struct pp_spool_file *f)
@@ -61,8 +68,7 @@ int pp_spool_commit(struct pp_spool_file *f, struct pp_error *error)
 {
     pp_crash("spool-written");
     if (fsync(f->fd) != 0) {
-        int rc =
-            pp_fail(error, pp_box_code(errno), "cannot sync %s: %s", f->aside, strerror(errno));
+        int rc = fail(error, pp_box_code(errno), "sync", f->aside);
         pp_spool_abort(f);
         return rc;
     }

@@ -14,7 +14,7 @@ struct pp_spool_file;
 int pp_spool_begin(struct pp_spool_file **file, const char *folder, const char *name,
                    struct pp_error *error);
 /* ! PP_FULL, PP_IO */
-int pp_spool_add(struct pp_spool_file *file, struct pp_bytes bytes);
+int pp_spool_add(struct pp_spool_file *file, struct pp_bytes bytes, struct pp_error *error);
 /* Synced, renamed, folder synced: now it is ours to deliver. Frees `file` in every case; after a
  * failure nothing is left. */
 int pp_spool_commit(struct pp_spool_file *file, struct pp_error *error);

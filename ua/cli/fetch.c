@@ -100,8 +100,16 @@ static int judge(const struct fetching *f)
 {
     const struct pp_read_result *r = &f->result;
     cli_progress("%s", "");
-    if (r->code == PP_IO || r->code == PP_FULL || r->code == PP_BROKEN || r->code == PP_NOMEM) {
-        return cli_fails(EX_IOERR, "%s; nothing is lost, make room and fetch again", r->why);
+    struct pp_config *config = f->cli->config;
+    if (r->code == PP_FULL) {
+        return cli_fails(
+            EX_IOERR,
+            "%s: the disk of %s or of %s is full; nothing is lost, make room and fetch "
+            "again",
+            r->why, pp_config_path(config, "user.maildir"), pp_config_path(config, "user.state"));
+    }
+    if (r->code == PP_IO || r->code == PP_BROKEN || r->code == PP_NOMEM) {
+        return cli_fails(EX_IOERR, "%s; nothing is lost, mend it and fetch again", r->why);
     }
     if (r->code != PP_OK) {
         return cli_fails(EX_TEMPFAIL, "%s; fetch again later",

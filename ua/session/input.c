@@ -180,9 +180,13 @@ static int write_body(struct writing *w, struct pp_error *error)
             rc = pp_fail(error, PP_TOO_BIG, "the message is over 64 MiB: send it in parts");
             break;
         }
-        bad = bad ? bad : pp_spool_add(w->file, pp_buf_bytes(&out));
         if (bad) {
-            rc = pp_fail(error, bad, "cannot write into the spool: %s", pp_error_text(bad));
+            rc = pp_fail(error, bad, "%s", pp_error_text(bad));
+            break;
+        }
+        bad = pp_spool_add(w->file, pp_buf_bytes(&out), error);
+        if (bad) {
+            rc = bad;
             break;
         }
         w->in.len = 0;
@@ -208,11 +212,9 @@ static int write_header(struct writing *w, const struct pp_envelope *e, struct p
     int rc = pp_envelope_write(&out, e);
     uint64_t envelope = out.len;
     rc = rc == PP_OK ? pp_message_prepare(&out, header, &prepare) : rc;
-    rc = rc == PP_OK ? pp_spool_add(w->file, pp_buf_bytes(&out)) : rc;
     w->written = out.len - envelope;
-    if (rc != PP_OK) {
-        pp_fail(error, rc, "cannot write into the spool: %s", pp_error_text(rc));
-    }
+    rc = rc == PP_OK ? pp_spool_add(w->file, pp_buf_bytes(&out), error)
+                     : pp_fail(error, rc, "%s", pp_error_text(rc));
     pp_buf_free(&out);
     return rc;
 }

@@ -8,8 +8,8 @@ static int spool(const char *name)
     struct pp_spool_file *f = NULL;
     int rc = pp_spool_begin(&f, folder, name, NULL);
     if (rc == 0) {
-        rc = pp_spool_add(f, pp_str("hello "));
-        rc = rc ? rc : pp_spool_add(f, pp_str("world"));
+        rc = pp_spool_add(f, pp_str("hello "), NULL);
+        rc = rc ? rc : pp_spool_add(f, pp_str("world"), NULL);
         rc = pp_spool_commit(f, NULL);
     }
     return rc;
