@@ -4,8 +4,10 @@
  * peers it returns has itself answered. What differs between substrates stands in struct
  * pp_lookup_ops: the order, the stop rule, the own tables.
  *
- * Two stop rules. root: a reply "complete" names the answer, whose peers are then pinged (Chord,
- * Pastry). Otherwise the k closest known must all have answered a FIND (CAN, Tapestry, Kademlia).
+ * Two stop rules. root: a reply "complete" names the answer, whose peers are then pinged (Chord).
+ * Otherwise the k closest known must all have answered a FIND (CAN, Kademlia, Pastry, Tapestry): one
+ * after the other on the way, all at once where the key lies. A client that heard all k within
+ * PP_LOOKUP_FRESH is content when the nearest of them names the same k.
  * A ping's reply may name a peer that stands nearer to the key: it is pinged too, so a hole in the
  * answerer's table is found by the answer's own members.
  */
@@ -13,6 +15,7 @@
 #define PP_COMMON_LOOKUP_H
 
 #include <common/agent.h>
+#include <common/find.h>
 
 #define PP_LOOKUP_ALPHA 3
 #define PP_LOOKUP_EAGER 8 /* given contacts are tried so many at a time until one answers */
@@ -67,6 +70,7 @@ struct pp_lookup {
     uint8_t beyond;                 /* asked though not among the k closest */
     bool routed, finished, answered, eager;
     bool hasty; /* a client asks */
+    bool whole; /* our own tables hold the whole network, as far as we know */
 };
 
 struct pp_lookup_ops {
@@ -139,7 +143,22 @@ void pp_lookup_tick(struct pp_agent *agent, pp_ns now);
 /* Tells what has ended; to be called last in receive, tick, meet, leave. */
 void pp_lookup_settle(struct pp_agent *agent, pp_ns now);
 
-/* lookup_list.c: the list of a look-up, for the engine alone. */
+/* ---- between the files of the engine ---- */
+
+/* What a request was for: the high half of its tag; the low half is the peer's serial. */
+enum pp_lookup_purpose { PP_LOOKUP_ROUTE = 1, PP_LOOKUP_PING = 2, PP_LOOKUP_MORE = 3 };
+
+/* lookup_route.c. Asks whoever is next, or ends it. */
+void pp_lookup_advance(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
+void pp_lookup_ask(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup,
+                   struct pp_lookup_peer *who, enum pp_lookup_purpose purpose,
+                   const struct pp_find *find);
+/* lookup.c. The second is told what befell a request. */
+void pp_lookup_finish(struct pp_agent *agent, struct pp_lookup *lookup, int code,
+                      const char *reason);
+pp_rpc_fn pp_lookup_on_answer;
+
+/* lookup_list.c: the list of a look-up. */
 struct pp_lookup_peer *pp_lookup_offer(struct pp_agent *agent, struct pp_lookup *lookup,
                                        const struct pp_peer *peer, const uint8_t *extra);
 /* A peer's extra octets as told anew: by itself (`own`), and then nothing else counts, or by

@@ -217,11 +217,12 @@ static const struct pp_member *member_of(const struct pp_agent *a)
     return (const struct pp_member *)a;
 }
 
+/* When somebody died lately, nobody is taken unasked. */
 bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
 {
     const struct pp_member *m = member_of(a);
     const struct pp_entry *entry = m->ops->entry(m, id);
-    return entry && !(entry->flags & PP_ENTRY_SUSPECT) &&
+    return entry && now >= m->trouble_until && !(entry->flags & PP_ENTRY_SUSPECT) &&
            pp_entry_age(entry, now) < PP_LOOKUP_FRESH;
 }
 

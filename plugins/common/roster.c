@@ -190,6 +190,7 @@ void pp_roster_seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     struct pp_peer peers[PP_PAGE_MAX];
     size_t count = pp_roster_nearest(r, &l->key, pp_roster_width(l->k), peers);
     pp_lookup_seed_all(a, now, l, peers, count, false);
+    l->whole = a->active && r->kind->whole(r);
 }
 
 /* ---- upkeep ---- */

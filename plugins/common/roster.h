@@ -26,6 +26,8 @@ struct pp_roster_kind {
     void (*add)(struct pp_roster *r, pp_ns now, const struct pp_entry *entry);
     /* Is the entry of that index of our neighbourhood? */
     bool (*near)(const struct pp_roster *r, size_t index);
+    /* Is a member's list the whole network, as far as it knows? */
+    bool (*whole)(const struct pp_roster *r);
     /* A member has lost an entry. */
     void (*lost)(struct pp_roster *r, pp_ns now, const struct pp_id *id);
     bool suspects; /* whoever is overdue is still named to others, who ask for themselves */

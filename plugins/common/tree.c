@@ -237,6 +237,11 @@ static bool near(const struct pp_roster *r, size_t index)
     return index < ((const struct pp_tree *)r)->net->siblings;
 }
 
+static bool whole(const struct pp_roster *r)
+{
+    return r->table.n < ((const struct pp_tree *)r)->net->siblings;
+}
+
 static void lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
 {
     struct pp_tree *t = pp_tree_of(&r->m);
@@ -250,8 +255,8 @@ static void lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
 
 #define KIND(metric_)                                                                              \
     {                                                                                              \
-        .own = pp_distance_xor, .metric = metric_, .add = add, .near = near, .lost = lost,         \
-        .suspects = true                                                                           \
+        .own = pp_distance_xor, .metric = metric_, .add = add, .near = near, .whole = whole,       \
+        .lost = lost, .suspects = true                                                             \
     }
 
 const struct pp_roster_kind *pp_tree_kind(unsigned bits)

@@ -159,12 +159,6 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     }
 }
 
-/* When somebody died lately, nobody is taken unasked. */
-static bool fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
-{
-    return now >= node_of(a)->m.trouble_until && pp_member_fresh(a, now, id);
-}
-
 /* The successors of the answer's last member follow it. */
 static bool extend(const struct pp_lookup *l, const struct pp_id *last, struct pp_id *key)
 {
@@ -199,5 +193,5 @@ const struct pp_lookup_ops chord_lookup_ops = {.root = true,
                                                .extend_own = extend_own,
                                                .spacing = pp_lookup_ring_spacing,
                                                .may_know = may_know,
-                                               .fresh = fresh,
+                                               .fresh = pp_member_fresh,
                                                PP_MEMBER_ASK_OPS};

@@ -164,6 +164,11 @@ static bool near(const struct pp_roster *r, size_t index)
     return pastry_is_leaf((const struct pp_substrate_node *)r, index);
 }
 
+static bool whole(const struct pp_roster *r)
+{
+    return r->table.n < 2 * ((const struct pp_substrate_node *)r)->net->half;
+}
+
 static void lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
 {
     struct pp_substrate_node *n = pastry_node(&r->m);
@@ -176,6 +181,7 @@ const struct pp_roster_kind pastry_kind = {.own = pp_distance_clockwise,
                                            .next = pastry_next_hop,
                                            .add = add,
                                            .near = near,
+                                           .whole = whole,
                                            .lost = lost,
                                            .suspects = true};
 

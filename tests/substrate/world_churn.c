@@ -45,6 +45,7 @@ static void live(const struct churn *c, uint64_t seed)
     pp_world_set_loss(player.world, 0, 0);
     CU_ASSERT_TRUE(ring_heals(player.world, 10 * PP_MINUTE, "the churn is over"));
     CU_ASSERT_TRUE(ring_exact(player.world, 100, "the churn is over"));
+    player_run(&player, 5 * PP_MINUTE); /* who died last is known to be dead by now */
     CU_ASSERT_EQUAL(pp_world_false_no(player.world, 100, 5), 0);
     ring_end(player.world);
 }

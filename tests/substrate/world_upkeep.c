@@ -1,6 +1,7 @@
 /*
  * What a quiet network costs, and how fast it finds out about deaths: datagrams and octets a second
- * (our payload and the 80 octets of core's envelope), at 32 nodes and at 300.
+ * (our payload and the 80 octets of core's envelope), at 32 nodes and at 300 (PEERPOST_DEEP in the
+ * environment: and at 1,000). And how many round trips a look-up takes where all know all.
  */
 #include "ring.h"
 
@@ -37,6 +38,14 @@ static void test_upkeep_of_32(void)
     CU_ASSERT_TRUE(r.octets <= 500);
 }
 
+static void test_upkeep_of_1000(void)
+{
+    if (getenv("PEERPOST_DEEP")) {
+        struct rate r = idle(1000, 10 * PP_MINUTE);
+        CU_ASSERT_TRUE(r.datagrams > 0 && r.datagrams <= 3);
+    }
+}
+
 static void test_upkeep_of_300(void)
 {
     struct rate r = idle(300, 10 * PP_MINUTE);
@@ -55,5 +64,25 @@ static void test_recovery_of_32(void)
     ring_end(w);
 }
 
+/* A round trip takes 100 ms in the mean and 180 at most: one or two rounds, whatever k is; CAN, whose
+ * members know their neighbours alone, needs up to four. */
+static void test_round_trips_of_32(void)
+{
+    double most = strcmp(ring_plugin()->plugin.name, "can") == 0 ? 0.45 : 0.25;
+    static const unsigned ks[] = {1, 5, 16, 32};
+    struct pp_world *w = ring_arranged(6, 32, NULL);
+    pp_world_run(w, 5 * PP_MINUTE);
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+        struct pp_world_verdict v;
+        pp_world_verify(w, 500, ks[i], &v);
+        double took = (double)v.elapsed / 1e9 / (double)v.asked;
+        printf("  32 nodes, k %2u: %zu of %zu exact, %.1f messages, %.3f s\n", ks[i], v.exact,
+               v.asked, (double)v.messages / (double)v.asked, took);
+        CU_ASSERT_EQUAL(v.exact, v.asked);
+        CU_ASSERT_TRUE(took <= most);
+    }
+    ring_end(w);
+}
+
 CHECK_MAIN("upkeep", CHECK(test_upkeep_of_32), CHECK(test_upkeep_of_300),
-           CHECK(test_recovery_of_32))
+           CHECK(test_upkeep_of_1000), CHECK(test_recovery_of_32), CHECK(test_round_trips_of_32))

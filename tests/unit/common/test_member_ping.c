@@ -189,8 +189,28 @@ static void test_a_client_without_a_line_shuns_nobody(void)
     toy_end(&toy);
 }
 
-CHECK_MAIN("member ping", CHECK(test_hearsay_is_asked), CHECK(test_silence_is_suspicion_then_death),
-           CHECK(test_an_old_endpoint_proves_nothing), CHECK(test_a_joiner_under_a_known_id),
-           CHECK(test_a_list_is_answered), CHECK(test_whom_do_you_know), CHECK(test_clients),
+/* So that a look-up takes it unasked. */
+static void test_who_counts_as_heard_lately(void)
+{
+    static const uint8_t known[] = {1};
+    const struct pp_agent *a;
+    struct pp_peer peer = peer_number(1), other = peer_number(2);
+    toy_member(&toy, known, 1); /* heard at one second */
+    a = &toy.n->m.a;
+    CU_ASSERT_TRUE(pp_member_fresh(a, PP_SECOND + PP_LOOKUP_FRESH / 2, &peer.id));
+    CU_ASSERT_FALSE(pp_member_fresh(a, PP_SECOND, &other.id));
+    CU_ASSERT_FALSE(pp_member_fresh(a, 2 * PP_SECOND + PP_LOOKUP_FRESH, &peer.id));
+    toy.n->m.trouble_until = 3 * PP_SECOND;
+    CU_ASSERT_FALSE(pp_member_fresh(a, 2 * PP_SECOND, &peer.id));
+    CU_ASSERT_TRUE(pp_member_fresh(a, 3 * PP_SECOND, &peer.id));
+    pp_member_late(&toy.n->m, &peer.id);
+    CU_ASSERT_FALSE(pp_member_fresh(a, 3 * PP_SECOND, &peer.id));
+    toy_end(&toy);
+}
+
+CHECK_MAIN("member ping", CHECK(test_who_counts_as_heard_lately), CHECK(test_hearsay_is_asked),
+           CHECK(test_silence_is_suspicion_then_death), CHECK(test_an_old_endpoint_proves_nothing),
+           CHECK(test_a_joiner_under_a_known_id), CHECK(test_a_list_is_answered),
+           CHECK(test_whom_do_you_know), CHECK(test_clients),
            CHECK(test_a_client_waits_as_long_as_others_take),
            CHECK(test_a_client_without_a_line_shuns_nobody))

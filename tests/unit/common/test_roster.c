@@ -24,6 +24,11 @@ static bool first_is_near(const struct pp_roster *r, size_t index)
     return index == 0;
 }
 
+static bool below_two(const struct pp_roster *r)
+{
+    return r->table.n < 2;
+}
+
 static void count_lost(struct pp_roster *r, pp_ns now, const struct pp_id *id)
 {
     (void)r;
@@ -48,6 +53,7 @@ static struct pp_roster *ring(bool suspects)
                                    .metric = pp_distance_ring,
                                    .add = add_all,
                                    .near = first_is_near,
+                                   .whole = below_two,
                                    .lost = count_lost,
                                    .suspects = suspects};
     r->kind = &kind;
@@ -263,7 +269,28 @@ static void test_when_others_are_asked(void)
     wood_end(&wood);
 }
 
-CHECK_MAIN("roster", CHECK(test_width), CHECK(test_the_nearest_with_ties_and_round_zero),
-           CHECK(test_suspects), CHECK(test_the_one_to_go_by_is_named_too), CHECK(test_find),
-           CHECK(test_who_is_learnt), CHECK(test_who_is_forgotten),
-           CHECK(test_rank_goes_by_distance_then_id), CHECK(test_when_others_are_asked))
+/* Then a look-up asks all that are near at once. */
+static void test_a_member_that_knows_everybody_says_so(void)
+{
+    for (int member = 0; member < 2; member++) {
+        for (uint8_t known = 1; known <= 2; known++) {
+            struct pp_roster *r = ring(true);
+            struct pp_lookup l = {.k = 5};
+            for (uint8_t i = 0; i < known; i++) {
+                know(r, (uint8_t)(0x90 + i));
+            }
+            r->m.a.active = member;
+            pp_roster_seed(&r->m.a, NOW, &l);
+            CU_ASSERT_EQUAL(l.n, known + member);
+            CU_ASSERT_EQUAL(l.whole, member && known < 2);
+            free(l.at);
+            wood_end(&wood);
+        }
+    }
+}
+
+CHECK_MAIN("roster", CHECK(test_a_member_that_knows_everybody_says_so), CHECK(test_width),
+           CHECK(test_the_nearest_with_ties_and_round_zero), CHECK(test_suspects),
+           CHECK(test_the_one_to_go_by_is_named_too), CHECK(test_find), CHECK(test_who_is_learnt),
+           CHECK(test_who_is_forgotten), CHECK(test_rank_goes_by_distance_then_id),
+           CHECK(test_when_others_are_asked))

@@ -208,7 +208,20 @@ static void test_a_joiners_memory_is_cut_to_cells(void)
     wood_end(&wood);
 }
 
-CHECK_MAIN("tree", CHECK(test_cells_of_ids), CHECK(test_runs_against_the_ids_themselves),
+static void test_fewer_than_the_siblings_are_the_whole_network(void)
+{
+    struct pp_tree *t = wood_start(&wood, 1, 2, 3);
+    for (uint8_t i = 0; i < 2; i++) {
+        wood_know(t, NOW, (uint8_t)(0x90 + i), 0, 0);
+    }
+    CU_ASSERT_TRUE(t->r.kind->whole(&t->r));
+    wood_know(t, NOW, 0x92, 0, 0);
+    CU_ASSERT_FALSE(t->r.kind->whole(&t->r));
+    wood_end(&wood);
+}
+
+CHECK_MAIN("tree", CHECK(test_fewer_than_the_siblings_are_the_whole_network),
+           CHECK(test_cells_of_ids), CHECK(test_runs_against_the_ids_themselves),
            CHECK(test_an_old_live_one_is_not_displaced),
            CHECK(test_a_new_sibling_pushes_an_old_one_out), CHECK(test_who_is_asked),
            CHECK(test_edge_and_siblings), CHECK(test_the_best_of_a_cell), CHECK(test_losses),

@@ -207,9 +207,21 @@ static void test_a_lost_leaf_and_a_lost_entry(void)
     net_end(&net);
 }
 
-CHECK_MAIN("pastry table", CHECK(test_leaves_and_their_arc_round_zero),
-           CHECK(test_cells_are_intervals), CHECK(test_a_span_has_both_ends),
-           CHECK(test_a_cell_keeps_the_nearest_in_the_network),
+static void test_leaves_that_are_not_full_are_the_whole_network(void)
+{
+    struct pp_substrate_node *n = pastry_lone(&net, 4, 4, 0x10);
+    for (uint16_t i = 1; i <= 3; i++) {
+        pastry_know(&net, n, (uint16_t)(0x1000 * i), 0);
+    }
+    CU_ASSERT_TRUE(n->r.kind->whole(&n->r));
+    pastry_know(&net, n, 0x4000, 0);
+    CU_ASSERT_FALSE(n->r.kind->whole(&n->r));
+    net_end(&net);
+}
+
+CHECK_MAIN("pastry table", CHECK(test_leaves_that_are_not_full_are_the_whole_network),
+           CHECK(test_leaves_and_their_arc_round_zero), CHECK(test_cells_are_intervals),
+           CHECK(test_a_span_has_both_ends), CHECK(test_a_cell_keeps_the_nearest_in_the_network),
            CHECK(test_a_new_leaf_pushes_the_old_into_its_cell), CHECK(test_who_is_asked),
            CHECK(test_the_best_of_a_cell), CHECK(test_peers_alternate_between_the_sides),
            CHECK(test_a_lost_leaf_and_a_lost_entry))
