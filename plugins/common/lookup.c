@@ -1,6 +1,7 @@
 /*
- * The look-up engine: begins, takes what comes in, tells. Whom it asks next is lookup_route.c's; see
- * lookup.h for the rules. Knows no substrate's tables; those answer through struct pp_lookup_ops.
+ * The look-up engine: begins, takes what comes in, tells. Whom it asks next is in lookup_route.c;
+ * see lookup.h for the rules. Knows no substrate's tables; those answer through struct
+ * pp_lookup_ops.
  */
 #include <common/find.h>
 #include <common/lookup.h>

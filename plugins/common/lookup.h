@@ -5,8 +5,8 @@
  * pp_lookup_ops: the order, the stop rule, the own tables.
  *
  * Two stop rules. root: a reply "complete" names the answer, whose peers are then pinged (Chord).
- * Otherwise the k closest known must all have answered a FIND (CAN, Kademlia, Pastry, Tapestry): one
- * after the other on the way, all at once where the key lies. A client that heard all k within
+ * Otherwise the k closest known must all have answered a FIND (CAN, Kademlia, Pastry, Tapestry): a
+ * few at a time on the way, all at once where the key lies. A client that heard all k within
  * PP_LOOKUP_FRESH is content when the nearest of them names the same k.
  * A ping's reply may name a peer that stands nearer to the key: it is pinged too, so a hole in the
  * answerer's table is found by the answer's own members.

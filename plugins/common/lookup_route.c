@@ -123,8 +123,9 @@ static bool route_ahead(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, 
     return true;
 }
 
-/* A client whose k nearest have all answered it lately asks the nearest of them alone. When that one
- * names the same k, two agree, and nobody else need be asked. true: that is so, or to be seen. */
+/* A client whose k nearest have all answered it lately asks the nearest of them alone. When that
+ * one names the same k, two agree, and nobody else need be asked. true: that is so, or to be seen.
+ * Not where nearness is told (closed): what was told lately may have changed. */
 static bool agreed(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
 {
     struct pp_lookup_peer *k[PP_K_MAX];
@@ -132,7 +133,7 @@ static bool agreed(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     bool named = true;
     for (size_t i = 0; i < l->n && n < l->k; i++) {
         struct pp_lookup_peer *who = &l->at[i];
-        if (l->paths > 1 || !sure(agent, now, l, who)) {
+        if (l->paths > 1 || agent->ops->closed || !sure(agent, now, l, who)) {
             return false;
         }
         named = named && (n == 0 || (l->complete && who->voucher == l->complete));
@@ -144,8 +145,7 @@ static bool agreed(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     if (n == 0 || k[0]->state == PP_ASK_SENT) {
         return n > 0;
     }
-    if (!named || k[0]->serial != l->complete ||
-        (agent->ops->closed && !agent->ops->closed(agent, l))) {
+    if (!named || k[0]->serial != l->complete) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -156,12 +156,13 @@ static bool agreed(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
 }
 
 /* The other rule: the k closest of the path must all have answered. Once the nearest has spoken, or
- * when we know everybody, all of them are asked at once. */
+ * when we know everybody, all of them are asked at once: but not where nearness is told with each
+ * (closed), for then the first k known are seldom the k closest. */
 static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
     size_t window = l->k, waiting = waiting_on(l, path, false);
     size_t alpha = PP_LOOKUP_ALPHA + (l->timeouts < HURRY ? l->timeouts : HURRY);
-    bool open = false, at_once = l->paths == 1 && (l->complete || l->whole);
+    bool open = false, at_once = l->paths == 1 && !agent->ops->closed && (l->complete || l->whole);
     if (agreed(agent, now, l)) {
         l->ended = l->complete != 0;
         return;

@@ -1,6 +1,6 @@
 /*
- * A network played by a test, for the look-up engine: 200 peers with hand-made ideal Kademlia tables
- * (a few peers of each bucket), some of them dead, late, inactive or lying, and an oracle.
+ * A network played by a test, for the look-up engine: 200 peers with hand-made ideal Kademlia
+ * tables (a few peers of each bucket), some of them dead, inactive or misled, and an oracle.
  */
 #ifndef PLAYED_H
 #define PLAYED_H

@@ -122,20 +122,29 @@ static void test_a_client_asks_whom_it_did_not_hear_lately(void)
     pp_agent_free(&agent);
 }
 
-static bool never_closed(const struct pp_agent *a, const struct pp_lookup *l)
+static bool is_closed(const struct pp_agent *a, const struct pp_lookup *l)
 {
     (void)a;
     (void)l;
-    return false;
+    return true;
 }
 
-static void test_a_hole_is_looked_beyond_even_when_two_agree(void)
+static void test_where_nearness_is_told_all_are_asked_by_turns(void)
 {
+    for (int client = 0; client < 2; client++) {
+        begin(client);
+        ops.seed = seed_all;
+        ops.fresh = fresh;
+        ops.closed = is_closed;
+        root_rule = true;
+        CU_ASSERT_EQUAL(ask(1, 5), 5);
+        CU_ASSERT_EQUAL(rounds, 2);
+        pp_agent_free(&agent);
+    }
     begin(true);
     ops.seed = seed_all;
-    ops.closed = never_closed;
-    root_rule = true;
-    CU_ASSERT_TRUE(ask(1, 5) > 5);
+    ops.closed = is_closed;
+    CU_ASSERT_EQUAL(ask(1, 5), 5);
     pp_agent_free(&agent);
 }
 
@@ -173,6 +182,6 @@ CHECK_MAIN("lookup route", CHECK(test_a_client_is_content_when_two_agree),
            CHECK(test_a_client_that_hears_of_others_asks_all),
            CHECK(test_a_client_asks_all_when_one_is_not_named),
            CHECK(test_a_client_asks_whom_it_did_not_hear_lately),
-           CHECK(test_a_hole_is_looked_beyond_even_when_two_agree),
+           CHECK(test_where_nearness_is_told_all_are_asked_by_turns),
            CHECK(test_a_member_asks_all_itself),
            CHECK(test_once_the_nearest_has_spoken_all_are_asked_at_once))
