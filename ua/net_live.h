@@ -40,6 +40,9 @@ int pp_net_live_open(struct pp_net_impl **net, struct pp_loop *loop,
 void pp_net_live_close(struct pp_net_impl *net);
 /* What mail logic holds. */
 struct pp_mailnet pp_net_live_mailnet(struct pp_net_impl *net);
+/* A file's octets as a blob of that net; the descriptor becomes the blob's, closed when it fails.
+ * NULL: no file, no memory. */
+struct pp_blob *pp_net_live_blob(int fd);
 /* For status and doctor; NULL without a plugin. Borrowed. */
 struct pp_overlay *pp_net_live_overlay(struct pp_net_impl *net);
 

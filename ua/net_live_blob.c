@@ -54,6 +54,11 @@ struct pp_blob *pp_live_blob_from(int fd)
     return b;
 }
 
+struct pp_blob *pp_net_live_blob(int fd)
+{
+    return fd < 0 ? NULL : pp_live_blob_from(fd);
+}
+
 struct pp_blob *pp_live_blob_ref(struct pp_blob *b)
 {
     atomic_fetch_add(&b->refs, 1);

@@ -154,6 +154,21 @@ static const struct text {
      "Examples\n"
      "  peerpost probe\n"
      "  peerpost probe --samples 0 --json\n"},
+    {"sync",
+     "peerpost sync [--full] [--deletions] [--json]\n"
+     "  Makes the mailbox the same on all your computers: what changed in the Maildir here is\n"
+     "  told to the others, what they did is done here. fetch, maintain and serve do it too.\n"
+     "  Wants devices.sync: true on each of them; a new one needs your key (peerpost import).\n"
+     "  --full       looks for everything again, as maintain does once a day\n"
+     "  --deletions  all mail is gone from the Maildir here, and shall be so everywhere\n"
+     "  Exit 75 when a message is not in place yet: synchronise again later.\n"
+     "Examples\n"
+     "  peerpost sync\n"
+     "  peerpost import keys.p12 && peerpost sync      (on a second computer)\n"},
+    {"devices", "peerpost devices [--json]\n"
+                "  Your computers that share the mailbox, and when each last told of a change.\n"
+                "Examples\n"
+                "  peerpost devices\n"},
     {"quarantine",
      "peerpost quarantine [list] [--json] | release ID... | drop ID...\n"
      "                    | accept ADDRESS... | forget ADDRESS...\n"
@@ -202,6 +217,7 @@ static const char whole[] =
     "  peerpost quarantine, train   what the filters kept from you; teach them\n"
     "  peerpost maintain            keep certificate and kept mail on their nodes (once a day)\n"
     "  peerpost probe               how reliable the nodes are, how many copies are enough\n"
+    "  peerpost sync, devices       the same mailbox on all your computers\n"
     "  peerpost serve               mail in the background, for mail readers\n"
     "  peerpost doctor              what is wrong, and what to do\n"
     "  peerpost completion SHELL    completion of command lines for bash, zsh, fish\n"

@@ -29,6 +29,8 @@ static const struct command {
     {"sign", cli_sign},
     {"maintain", cli_maintain},
     {"probe", cli_probe},
+    {"sync", cli_sync},
+    {"devices", cli_devices},
     {"quarantine", cli_quarantine},
     {"train", cli_train},
     {"serve", cli_serve},

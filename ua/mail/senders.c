@@ -81,6 +81,37 @@ bool pp_sender_is_known(struct pp_mail *mail, const char *sender)
     return known;
 }
 
+struct each {
+    int (*fn)(void *ctx, const char *sender);
+    void *ctx;
+    struct pp_buf known; /* one after another, NUL between */
+};
+
+static int each_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
+{
+    struct each *e = ctx;
+    if (value.len && value.data[0] == KNOWN) {
+        pp_buf_add(&e->known, key.data + 2, key.len - 2);
+        pp_buf_add(&e->known, "", 1);
+    }
+    return 0;
+}
+
+int pp_senders_each(struct pp_mail *mail, int (*fn)(void *ctx, const char *sender), void *ctx)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    struct each e = {fn, ctx, {0}};
+    net->ops->replay(net->impl, pp_str("w:"), each_one, &e);
+    int rc = e.known.failed ? PP_NOMEM : 0;
+    for (size_t at = 0; rc == 0 && at < e.known.len;) {
+        const char *sender = (const char *)e.known.data + at;
+        at += strlen(sender) + 1;
+        rc = fn(ctx, sender);
+    }
+    pp_buf_free(&e.known);
+    return rc;
+}
+
 enum pp_standing pp_sender_standing(struct pp_mail *mail, const char *sender, bool vouched)
 {
     const struct pp_mail_options *o = pp_mail_is(mail);

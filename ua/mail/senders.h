@@ -21,6 +21,8 @@ enum pp_standing pp_sender_standing(struct pp_mail *mail, const char *sender, bo
 void pp_sender_know(struct pp_mail *mail, const char *sender);
 void pp_sender_forget(struct pp_mail *mail, const char *sender);
 bool pp_sender_is_known(struct pp_mail *mail, const char *sender);
+/* Each that pp_sender_know noted; fn returns non-zero to stop. */
+int pp_senders_each(struct pp_mail *mail, int (*fn)(void *ctx, const char *sender), void *ctx);
 
 /* Is that header of a machine: automatic, of a list, bulk, a bounce? Nothing answers such. */
 bool pp_is_automatic(struct pp_bytes header, const char *sender);
