@@ -238,6 +238,22 @@ def killed(keys, times=12):
     print(f"killed {times} times while keys changed: all open with one passphrase", flush=True)
 
 
+def expiring(keys):
+    """30 days before its end every command that uses the certificate says so, and no other."""
+    lab = keys.lab
+    for days, warned in (("29", True), ("32", False)):
+        lab.agent(BOB, "enrol", "--renew")
+        keys.sign_and_install(BOB, "--days", days, publish=False)
+        for command in (["fetch"], ["lookup", ANNA], ["maintain", "--if-due"]):
+            done = lab.agent(BOB, *command)
+            said = re.search(rb"your certificate ends in (\d+) days: renew it in time \(peerpost enrol --renew\)",
+                             done.stderr)
+            check(bool(said) == warned and (not said or int(days) - 1 <= int(said.group(1)) <= int(days)),
+                  f"{command} with {days} days left: {done.stderr}")
+        check(b"ends in" not in lab.agent(BOB, "list").stderr, "list needs no certificate")
+    print("expiry: said from 30 days before, by what uses the certificate", flush=True)
+
+
 def main():
     with Lab(nodes=6, users=[ANNA, BOB, CAROL]) as lab:
         keys = Keys(lab)
@@ -248,6 +264,7 @@ def main():
         tags(keys)
         aliases(keys)
         revoked(keys)
+        expiring(keys)
         killed(keys)
 
 

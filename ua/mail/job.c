@@ -5,7 +5,9 @@
 
 #include <mail/record.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
+#include <trust/certificate.h>
 
 #define JOB_VERSION 2
 #define JOB_VERSION_FIRST 1 /* had no inboxes */
@@ -44,6 +46,7 @@ void pp_job_finish(struct pp_job *job)
         pp_buf_free(&job->recipients[i].address);
         pp_buf_free(&job->recipients[i].inbox);
         pp_buf_free(&job->recipients[i].have);
+        pp_buf_free(&job->recipients[i].right);
         OPENSSL_cleanse(job->recipients[i].seed, sizeof job->recipients[i].seed);
     }
     pp_buf_free(&job->from);
@@ -172,6 +175,19 @@ int pp_job_read(struct pp_job *job, struct pp_bytes in)
         return PP_MALFORMED;
     }
     return PP_OK;
+}
+
+int pp_job_right(struct pp_job_recipient *r)
+{
+    struct pp_certificate *c = NULL;
+    EVP_PKEY *key = NULL;
+    int rc = r->right.len ? PP_OK : pp_capability(r->seed, &key, &c);
+    if (c) {
+        rc = pp_buf_add(&r->right, c->der.data, c->der.len);
+    }
+    EVP_PKEY_free(key);
+    pp_certificate_free(c);
+    return rc;
 }
 
 bool pp_ids_have(const struct pp_buf *ids, const struct pp_id *id)

@@ -22,11 +22,12 @@ struct pp_job_recipient {
     bool bcc;
     enum pp_recipient_state state;
     uint32_t group;
-    uint8_t seed[32];   /* deletion capability */
-    bool sealed;        /* the note "n:<name>:<index>" holds the notification */
-    uint32_t wanted;    /* k' of its inbox when last looked up */
-    struct pp_buf have; /* ids of the nodes that acknowledged it */
-    char why[200];      /* why not, for people */
+    uint8_t seed[32];    /* deletion capability .. */
+    struct pp_buf right; /* .. and its certificate's DER, once made; not in the record */
+    bool sealed;         /* the note "n:<name>:<index>" holds the notification */
+    uint32_t wanted;     /* k' of its inbox when last looked up */
+    struct pp_buf have;  /* ids of the nodes that acknowledged it */
+    char why[200];       /* why not, for people */
 };
 
 struct pp_job_group {
@@ -57,6 +58,9 @@ struct pp_job_recipient *pp_job_add_recipient(struct pp_job *job);
 int pp_job_write(struct pp_buf *out, const struct pp_job *job);
 int pp_job_read(struct pp_job *job, struct pp_bytes in); /* ! PP_MALFORMED, PP_NOMEM */
 void pp_job_finish(struct pp_job *job);                  /* wipes keys */
+
+/* Makes the recipient's right, once. ! PP_NOMEM, PP_CRYPTO */
+int pp_job_right(struct pp_job_recipient *r);
 
 /* Lists of ids, 20 octets each. */
 bool pp_ids_have(const struct pp_buf *ids, const struct pp_id *id);

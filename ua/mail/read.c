@@ -132,10 +132,10 @@ void pp_read_next(struct pp_read *read)
         memcpy(key, read->waiting.data, 66);
         key[66] = '\0';
         pp_buf_consume(&read->waiting, 66);
-        if (key[0] == 'i') {
-            pp_letter_start(read, key + 2);
-        } else {
+        if (key[0] == 'd') {
             pp_letter_delete_start(read, key + 2);
+        } else {
+            pp_letter_start(read, key + 2, key[0] == 'f');
         }
     }
     bool idle = read->inbox_done && !read->active && !read->waiting.len;

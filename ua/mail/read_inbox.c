@@ -149,6 +149,7 @@ static bool take(struct pp_read *read, const struct pp_peer *from, struct pp_byt
     pp_read_key(key, 'i', hash);
     if (!value.failed) {
         pp_mail_note(read->mail, pp_str(key), pp_buf_bytes(&value));
+        key[0] = 'f'; /* of this pass: no earlier run has put it anywhere */
         pp_buf_add(&read->fresh, key, 66);
         read->result.fresh++;
     }

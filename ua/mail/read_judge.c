@@ -119,7 +119,7 @@ static bool is_aside(struct pp_letter *letter)
 void pp_letter_judge(struct pp_letter *letter)
 {
     const struct pp_mailnet *net = net_of(letter);
-    if (is_aside(letter)) {
+    if (!letter->fresh && is_aside(letter)) {
         return;
     }
     if (net->ops->judge) {

@@ -455,12 +455,13 @@ static void drop_first(struct pp_letter *letter)
     pp_letter_free(letter);
 }
 
-void pp_letter_start(struct pp_read *read, const char *hash)
+void pp_letter_start(struct pp_read *read, const char *hash, bool fresh)
 {
     struct pp_letter *letter = make(read, hash);
     if (!letter) {
         return;
     }
+    letter->fresh = fresh;
     if (open_notification(letter) != PP_OK) {
         set_aside(letter, PP_LETTER_BAD);
     } else if (is_known(letter)) {

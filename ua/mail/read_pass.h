@@ -20,6 +20,7 @@ struct pp_letter {
     char hash[65]; /* of the notification: also the Maildir name */
     struct pp_notification n;
     bool opened;
+    bool fresh;       /* came in this pass */
     int64_t received; /* seconds */
     uint32_t attempts;
     struct pp_retrieve retrieve; /* of the sealed body */
@@ -43,7 +44,8 @@ struct pp_read {
     void *ctx;
     struct pp_spread inbox;
     size_t address;        /* whose inbox is read: the i-th of the user's */
-    struct pp_buf waiting; /* hashes of notifications to do, 64 digits each */
+    struct pp_buf waiting; /* to do: kind ('i' journaled before, 'f' fresh, 'd' deletion), ':', hash
+                            * of the notification in 64 digits */
     struct pp_buf twins;   /* of those whose message another one fetches just now */
     struct pp_buf fresh;   /* of those that are noted but not yet synced */
     struct pp_seen *seen;  /* read_seen.c's */
@@ -82,7 +84,7 @@ void pp_seen_judge(struct pp_read *read); /* names them in the log */
 void pp_seen_finish(struct pp_read *read);
 
 /* read_letter.c */
-void pp_letter_start(struct pp_read *read, const char *hash);
+void pp_letter_start(struct pp_read *read, const char *hash, bool fresh);
 void pp_letter_delete_start(struct pp_read *read, const char *hash); /* left by an earlier run */
 void pp_letter_free(struct pp_letter *letter);
 void pp_letter_opened(struct pp_letter *letter, int rc); /* read_open.c calls back */

@@ -62,14 +62,24 @@ static void head(struct pp_buf *b, struct pp_mail *mail, const char *to, const c
 }
 
 /* The report's name in the Maildir comes from the message's: a second one meets it there. */
+static void name_file(char file[65], const char *id)
+{
+    uint8_t hash[32];
+    pp_sha256(hash, pp_str(id));
+    pp_hex(file, hash, sizeof hash);
+}
+
+static void name_expired(char id[140], const char *name)
+{
+    snprintf(id, 140, "%.112s.unread", name);
+}
+
 static void keep(struct pp_mail *mail, struct pp_act *act, const char *id, const struct pp_buf *b,
                  uint64_t token)
 {
     const struct pp_mailnet *net = &pp_mail_is(mail)->net;
-    uint8_t hash[32];
     char file[65];
-    pp_sha256(hash, pp_str(id));
-    pp_hex(file, hash, sizeof hash);
+    name_file(file, id);
     struct pp_blob *blob = net->ops->blob_new(net->impl);
     if (blob) {
         net->ops->blob_write(net->impl, blob, pp_buf_bytes(b));
@@ -94,7 +104,7 @@ void pp_report_expired(struct pp_mail *mail, struct pp_act *act, const char *nam
 {
     struct pp_buf b = {0}, own = {0};
     char id[140], date[40];
-    snprintf(id, sizeof id, "%.112s.unread", name);
+    name_expired(id, name);
     pp_mail_date(date, sent->created);
     pp_buf_add(&own, pp_mail_is(mail)->address.data, pp_mail_is(mail)->address.len);
     head(&b, mail, own.len ? (const char *)own.data : "", "Unread mail has expired", id);
@@ -125,4 +135,19 @@ void pp_report_expired(struct pp_mail *mail, struct pp_act *act, const char *nam
     keep(mail, act, id, &b, token);
     pp_buf_free(&b);
     pp_buf_free(&own);
+}
+
+void pp_report_settle(struct pp_mail *mail, const char *name)
+{
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
+    char file[65];
+    name_file(file, name);
+    net->ops->blob_drop(net->impl, PP_PLACE_NEW, file);
+}
+
+void pp_report_expired_settle(struct pp_mail *mail, const char *name)
+{
+    char id[140];
+    name_expired(id, name);
+    pp_report_settle(mail, id);
 }

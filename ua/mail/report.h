@@ -16,4 +16,8 @@ void pp_report_keep(struct pp_mail *mail, struct pp_act *act, const char *name,
 void pp_report_expired(struct pp_mail *mail, struct pp_act *act, const char *name,
                        const struct pp_sent *sent, uint64_t token);
 
+/* The report is noted: its link in tmp/, by which a second try would know it, goes. */
+void pp_report_settle(struct pp_mail *mail, const char *name);
+void pp_report_expired_settle(struct pp_mail *mail, const char *name);
+
 #endif

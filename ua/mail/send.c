@@ -224,6 +224,7 @@ static void cleared(struct pp_send *send)
         net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name);
     }
     net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, send->name);
+    pp_report_settle(send->mail, send->name); /* where there was one */
     finish(send, true);
 }
 

@@ -200,14 +200,13 @@ static int make_set(struct pp_send_group *run)
 {
     struct pp_send *send = run->send;
     for (size_t i = 0; i < send->job.n_recipients; i++) {
-        const struct pp_job_recipient *r = &send->job.recipients[i];
+        struct pp_job_recipient *r = &send->job.recipients[i];
         if (r->state != PP_R_GROUPED || r->group != run->index) {
             continue;
         }
         struct pp_certificate *c = NULL;
-        EVP_PKEY *key = NULL;
-        int rc = pp_capability(r->seed, &key, &c);
-        EVP_PKEY_free(key);
+        int rc = pp_job_right(r);
+        rc = rc == PP_OK ? pp_certificate_parse(&c, pp_buf_bytes(&r->right)) : rc;
         if (rc != PP_OK) {
             return rc;
         }

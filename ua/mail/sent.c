@@ -1,8 +1,9 @@
 /* The record of what was sent; see sent.h. It must not know how anything is sent or asked. */
 #include <mail/sent.h>
 
+#include <base/hash.h>
 #include <mail/record.h>
-#include <openssl/evp.h>
+#include <mail/report.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <trust/certificate.h>
@@ -116,8 +117,10 @@ int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent)
     return rc;
 }
 
-void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent)
+int pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent,
+                 struct pp_act *act, uint64_t token)
 {
+    const struct pp_mailnet *net = &pp_mail_is(mail)->net;
     struct pp_buf value = {0};
     char key[128];
     note_key(key, name);
@@ -148,10 +151,12 @@ void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *
         pp_record_fixed(&value, o->digest, sizeof o->digest);
         pp_record_bytes(&value, pp_buf_bytes(&o->have));
     }
-    if (!value.failed) {
-        pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
+    int rc = value.failed ? PP_NOMEM : PP_OK;
+    if (rc == PP_OK) {
+        net->ops->note(net->impl, act, pp_str(key), pp_buf_bytes(&value), token);
     }
     pp_buf_free(&value);
+    return rc;
 }
 
 /* --- all of them --------------------------------------------------------------------------- */
@@ -222,23 +227,19 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-static void take_object(struct pp_sent_recipient *to, const struct pp_job_recipient *r,
+static void take_object(struct pp_sent_recipient *to, struct pp_job_recipient *r,
                         const struct pp_job_group *g)
 {
-    struct pp_certificate *right = NULL;
-    EVP_PKEY *key = NULL;
-    if (strcmp(to->object, g->id) != 0 && pp_capability(r->seed, &key, &right) == PP_OK) {
+    if (strcmp(to->object, g->id) != 0 && pp_job_right(r) == PP_OK) {
         snprintf(to->object, sizeof to->object, "%s", g->id);
-        memcpy(to->keyid, right->keyid, sizeof to->keyid);
+        pp_sha256(to->keyid, pp_buf_bytes(&r->right));
         to->right.len = 0;
-        pp_buf_add(&to->right, right->der.data, right->der.len);
+        pp_buf_add(&to->right, r->right.data, r->right.len);
     }
-    EVP_PKEY_free(key);
-    pp_certificate_free(right);
 }
 
 static void take_progress(struct pp_sent_recipient *to, const struct pp_job *job,
-                          const struct pp_job_recipient *r, bool gave_up)
+                          struct pp_job_recipient *r, bool gave_up)
 {
     if (r->state == PP_R_GROUPED) {
         const struct pp_job_group *g = &job->groups[r->group];
@@ -314,7 +315,7 @@ static bool fit(struct pp_sent *sent, const struct pp_job *job)
     return true;
 }
 
-void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job *job,
+void pp_sent_update(struct pp_mail *mail, const char *name, struct pp_job *job,
                     struct pp_bytes subject, bool gave_up)
 {
     struct pp_sent sent = {0};
@@ -328,7 +329,7 @@ void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job 
         for (size_t i = 0; i < sent.n; i++) {
             take_progress(&sent.recipients[i], job, &job->recipients[i], gave_up);
         }
-        pp_sent_note(mail, name, &sent);
+        pp_sent_note(mail, name, &sent, NULL, 0);
     }
     pp_sent_finish(&sent);
 }
@@ -346,6 +347,7 @@ bool pp_sent_is_open(const struct pp_sent *sent)
 /* --- old records --------------------------------------------------------------------------- */
 
 struct sweep {
+    struct pp_mail *mail;
     int64_t before;
     struct pp_buf keys;
 };
@@ -353,8 +355,18 @@ struct sweep {
 static int sweep_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
 {
     struct sweep *s = ctx;
-    if (value.len < 9 || (int64_t)pp_get64(value.data + 1) < s->before) {
+    struct pp_reader r = pp_reader(value);
+    char name[128];
+    pp_read8(&r); /* the version */
+    int64_t created = (int64_t)pp_read64(&r);
+    pp_read64(&r);
+    pp_read64(&r);
+    bool reported = pp_read8(&r);
+    if (r.failed || created < s->before) {
         pp_record_bytes(&s->keys, key);
+    } else if (reported) {
+        snprintf(name, sizeof name, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
+        pp_report_expired_settle(s->mail, name);
     }
     return 0;
 }
@@ -362,7 +374,7 @@ static int sweep_one(void *ctx, struct pp_bytes key, struct pp_bytes value)
 void pp_sent_sweep(struct pp_mail *mail)
 {
     const struct pp_mailnet *net = &pp_mail_is(mail)->net;
-    struct sweep s = {.before = pp_mail_seconds(mail) - (int64_t)KEEP_DAYS * 86400};
+    struct sweep s = {.mail = mail, .before = pp_mail_seconds(mail) - (int64_t)KEEP_DAYS * 86400};
     net->ops->replay(net->impl, pp_str(PREFIX), sweep_one, &s);
     pp_mail_forget(mail, &s.keys);
 }

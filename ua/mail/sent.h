@@ -53,7 +53,9 @@ struct pp_sent {
 const char *pp_sent_state_name(enum pp_sent_state state);
 /* sent zeroed; to be finished. ! PP_NOT_FOUND, PP_MALFORMED, PP_NOMEM */
 int pp_sent_recall(struct pp_mail *mail, const char *name, struct pp_sent *sent);
-void pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent);
+/* act (may be NULL) hears `noted` with the token when it is synced. ! PP_NOMEM */
+int pp_sent_note(struct pp_mail *mail, const char *name, const struct pp_sent *sent,
+                 struct pp_act *act, uint64_t token);
 
 /* All that was sent, the newest first. */
 struct pp_sent_entry {
@@ -69,11 +71,11 @@ void pp_sent_list_finish(struct pp_sent_list *list);
 void pp_sent_finish(struct pp_sent *sent);
 /* After a pass: what it achieved goes into the record; states only move on. gave_up: nothing more
  * will be tried. */
-void pp_sent_update(struct pp_mail *mail, const char *name, const struct pp_job *job,
+void pp_sent_update(struct pp_mail *mail, const char *name, struct pp_job *job,
                     struct pp_bytes subject, bool gave_up);
 /* Are its nodes worth asking: somebody's copy is stored, and nobody said that it is over? */
 bool pp_sent_is_open(const struct pp_sent *sent);
-/* Forgets what was sent more than 90 days ago. Call at start. */
+/* Forgets what was sent more than 90 days ago, and tidies up behind reports. Call at start. */
 void pp_sent_sweep(struct pp_mail *mail);
 
 /* --- asking the nodes ------------------------------------------------------------------------ */

@@ -37,6 +37,7 @@ struct pp_sent_check {
     struct pp_keeper *keeper; /* what was lost is stored again */
     char restoring[64];       /* its identifier */
     unsigned beyond;          /* nodes more than it has copies */
+    bool reporting;           /* its report is in the mailbox, not noted yet */
     int code;
     pp_sent_checked_fn *done;
     void *ctx;
@@ -192,6 +193,15 @@ static bool next_message(struct pp_sent_check *c)
     return false;
 }
 
+static void go_on(struct pp_sent_check *c)
+{
+    if (next_message(c)) {
+        step(c);
+    } else {
+        end(c);
+    }
+}
+
 static bool has_unread(const struct pp_sent *sent)
 {
     for (size_t i = 0; i < sent->n; i++) {
@@ -304,12 +314,29 @@ static void message_done(struct pp_sent_check *c)
         pp_report_expired(c->mail, &c->act, c->name, &c->sent, 0); /* noted when it is there */
         return;
     }
-    pp_sent_note(c->mail, c->name, &c->sent);
-    if (next_message(c)) {
-        step(c);
-    } else {
+    int rc = pp_sent_note(c->mail, c->name, &c->sent, c->reporting ? &c->act : NULL, 0);
+    if (rc != PP_OK) {
+        c->code = rc;
         end(c);
+    } else if (!c->reporting) {
+        go_on(c);
     }
+}
+
+/* Only now, for the link in tmp/ tells a run after a crash that the report is there. */
+static void on_noted(struct pp_act *act, uint64_t token, int error)
+{
+    struct pp_sent_check *c = (struct pp_sent_check *)act;
+    (void)token;
+    c->reporting = false;
+    if (error) {
+        c->code = error;
+        end(c);
+        return;
+    }
+    pp_mail_crash(c->mail, "sent-noted");
+    pp_report_expired_settle(c->mail, c->name);
+    go_on(c);
 }
 
 static void on_kept(struct pp_act *act, uint64_t token, int error)
@@ -322,7 +349,7 @@ static void on_kept(struct pp_act *act, uint64_t token, int error)
         return;
     }
     pp_mail_crash(c->mail, "sent-reported");
-    c->sent.reported = true;
+    c->sent.reported = c->reporting = true;
     message_done(c);
 }
 
@@ -343,12 +370,7 @@ static void step(struct pp_sent_check *c)
 
 static void on_wake(struct pp_act *act)
 {
-    struct pp_sent_check *c = (struct pp_sent_check *)act;
-    if (next_message(c)) {
-        step(c);
-    } else {
-        end(c);
-    }
+    go_on((struct pp_sent_check *)act);
 }
 
 /* --- begin --------------------------------------------------------------------------------- */
@@ -384,8 +406,10 @@ struct pp_sent_check *pp_sent_check_start(struct pp_mail *mail, const char *name
     if (!c) {
         return NULL;
     }
-    *c = (struct pp_sent_check){
-        .act = {.wake = on_wake, .kept = on_kept}, .mail = mail, .done = done, .ctx = ctx};
+    *c = (struct pp_sent_check){.act = {.wake = on_wake, .noted = on_noted, .kept = on_kept},
+                                .mail = mail,
+                                .done = done,
+                                .ctx = ctx};
     const struct pp_mailnet *net = net_of(c);
     if (name) {
         pp_record_bytes(&c->names, pp_str(name));

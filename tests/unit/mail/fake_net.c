@@ -313,6 +313,7 @@ static void f_blob_keep(struct pp_net_impl *net, struct pp_act *act, struct pp_b
 static struct pp_blob *f_blob_open(struct pp_net_impl *net, enum pp_place place, const char *name)
 {
     struct fake_file *f = find_file(net, place, name);
+    net->junk_opened += place == PP_PLACE_JUNK;
     if (!f) {
         return NULL;
     }

@@ -93,6 +93,7 @@ struct pp_net_impl {
     bool scanner_down;
     unsigned logged, blamed;
     int live_blobs;
+    unsigned junk_opened; /* asked for a file of the Junk folder */
     char last_log[512];
 };
 

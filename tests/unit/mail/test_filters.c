@@ -68,6 +68,7 @@ static void test_virus_and_junk(void)
     CHECK_FATAL(person_fetch(&bob, NULL));
     CU_ASSERT(in(PP_PLACE_QUARANTINE) == 1 && in(PP_PLACE_JUNK) == 1 && in(PP_PLACE_NEW) == 1);
     CU_ASSERT(bob.read.quarantined == 1 && bob.read.junk == 1 && bob.read.delivered == 1);
+    CU_ASSERT_EQUAL(bob.net->junk_opened, 0); /* fresh mail cannot be there yet */
     CHECK_FATAL(person_fetch(&bob, NULL));
     CU_ASSERT(in(PP_PLACE_QUARANTINE) == 1 && in(PP_PLACE_JUNK) == 1 && in(PP_PLACE_NEW) == 1);
     end();
@@ -237,6 +238,29 @@ static void test_kills(void)
     }
 }
 
+/* Killed at every step while the filter calls it junk; the next run's filter would not. */
+static void test_kills_and_a_filter_that_learned(void)
+{
+    for (int at = 1; at < 60; at++) {
+        begin();
+        write_to_bob("m1", "", "CHEAP pills");
+        bob.net->points = 0;
+        bob.net->kill_at = at;
+        bool lived = person_fetch(&bob, NULL);
+        person_halt(&bob);
+        bob.net->kill_at = 0;
+        bob.net->scans = false;
+        person_boot(&bob);
+        CHECK_FATAL(person_fetch(&bob, NULL));
+        CU_ASSERT_EQUAL(in(PP_PLACE_NEW) + in(PP_PLACE_JUNK), 1);
+        end();
+        if (lived) {
+            break;
+        }
+    }
+}
+
 CHECK_MAIN("filters", CHECK(test_virus_and_junk), CHECK(test_scanner_down_holds),
            CHECK(test_known_spammer), CHECK(test_release_by_hand), CHECK(test_stranger_confirms),
-           CHECK(test_no_loops), CHECK(test_asked_again_after_a_week), CHECK(test_kills))
+           CHECK(test_no_loops), CHECK(test_asked_again_after_a_week), CHECK(test_kills),
+           CHECK(test_kills_and_a_filter_that_learned))

@@ -117,6 +117,7 @@ static void test_unknown_recipient(void)
     CU_ASSERT(alice.finished);
     CU_ASSERT_EQUAL(mails(&alice), 1);
     CU_ASSERT(holds(&alice, 0, "Status: 5.1.1") && holds(&alice, 0, "nobody@x"));
+    CU_ASSERT_FALSE(fake_file(alice.net, PP_PLACE_NEW, 0)->linked);
     end();
 }
 

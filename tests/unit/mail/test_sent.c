@@ -163,6 +163,7 @@ static void test_expired_is_reported_once(void)
     CU_ASSERT(strstr(report, "rfc822; bob@x\nAction: delivered\nStatus: 2.0.0") != NULL);
     CU_ASSERT(strstr(report, "rfc822; carol@x\nAction: failed\nStatus: 4.4.7") != NULL);
     CU_ASSERT(strstr(report, "Auto-Submitted: auto-replied") && strstr(report, "Return-Path: <>"));
+    CU_ASSERT_FALSE(fake_file(alice.net, PP_PLACE_NEW, 0)->linked);
     look();
     CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_NEW), 1);
     end();
@@ -189,6 +190,8 @@ static void test_killed_while_reporting(void)
         look();
         CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_NEW), 1);
         CU_ASSERT_EQUAL(state_of(0).state, PP_SENT_EXPIRED);
+        pp_sent_sweep(alice.mail); /* as every start does */
+        CU_ASSERT_FALSE(fake_file(alice.net, PP_PLACE_NEW, 0)->linked);
         end();
         if (lived) {
             break;
