@@ -252,7 +252,7 @@ static void live_broken(void *ctx)
     struct daemon *d = ctx;
     pp_log(PP_LOG_ERROR, "peerpostd",
            "the store in %s failed to write or sync; what it still holds is unknown to it, so the "
-           "node stops: look at the disk, then start again",
+           "node stops: look at the disk, run peerpostd --check-store, then start again",
            d->store_path);
     d->exit_code = EX_IOERR;
     d->stopping = true;

@@ -148,6 +148,9 @@ static int piece_apply(struct pp_op *op, struct pp_batch *batch)
         up->serial = 0; /* a redone batch begins anew */
     }
     int code = p->op.api->piece(batch, &up->serial, pp_bytes(p->data, p->len));
+    if (code == PP_INVALID && p->index > 0) {
+        code = PP_CANCELLED; /* the batch of the earlier ones was undone: the disk is full */
+    }
     up->failed_at = code == PP_OK ? 0 : p->index + 1;
     return code;
 }

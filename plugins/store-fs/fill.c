@@ -303,7 +303,7 @@ static int fill_table(struct fs_store *s, struct fs_state *next, struct fs_runs 
         for (size_t i = 0; i < (*runs)->n; i++) {
             next->run[i] = (*runs)->run[i]->number;
         }
-        err = fs_state_write(s->path, s->store.epoch, next);
+        err = fs_state_note(s, next);
     }
     if (err && *runs) {
         fs_runs_release(*runs);
@@ -323,40 +323,60 @@ static bool has_run(const struct fs_state *st, uint64_t number)
     return false;
 }
 
-/* Takes away runs that `state` does not name. */
-static void unlink_runs(struct fs_store *s, const struct fs_state *st)
+void fs_runs_sweep(struct fs_store *s, const struct fs_state *st)
 {
-    int fd = openat(s->index, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = rows_folder_at(s->index, ".");
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     if (!folder) {
         return;
     }
     while ((entry = readdir(folder)) != NULL) {
-        char *end;
-        uint64_t number = strtoull(entry->d_name, &end, 10);
-        if (strcmp(end, ".run") == 0 && !has_run(st, number)) {
+        const char *at = entry->d_name;
+        uint64_t number;
+        if (fs_number(&at, 10, &number) && strcmp(at, ".run") == 0 && !has_run(st, number)) {
             unlinkat(s->index, entry->d_name, 0);
         }
     }
     closedir(folder);
 }
 
-int fs_runs_open(struct fs_store *s)
+static void lose_run(struct fs_store *s, uint64_t number, const char *what)
 {
+    char file[40], name[40];
+    snprintf(file, sizeof file, "index/%llu.run", (unsigned long long)number);
+    snprintf(name, sizeof name, "index-%llu.run", (unsigned long long)number);
+    fs_say(s->say, "%s: %s; the index is made anew", file, what);
+    (void)fs_quarantine(s, file, name);
+    s->reindex = true;
+}
+
+int fs_runs_open(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    char what[120] = "";
     s->runs = calloc(1, sizeof *s->runs);
     if (!s->runs) {
-        return PP_NOMEM;
+        return pp_fail(error, PP_NOMEM, "%s: no memory for the index", path);
     }
     atomic_init(&s->runs->refs, 1);
-    for (size_t i = 0; i < s->state.runs; i++) {
-        int err = fs_run_open(s, s->state.run[i], &s->runs->run[s->runs->n]);
-        if (err) {
-            return err;
+    for (size_t i = 0; i < s->state.runs && !s->reindex; i++) {
+        int err = fs_run_open(s, s->state.run[i], &s->runs->run[s->runs->n], what);
+        if (err == PP_BROKEN && s->salvaging) {
+            lose_run(s, s->state.run[i], what);
+        } else if (err) {
+            return err == PP_NOMEM ? pp_fail(error, err, "%s: no memory for the index", path)
+                                   : pp_fail(error, err, "%s/index/%llu.run %s: " FS_ADVICE, path,
+                                             (unsigned long long)s->state.run[i], what);
+        } else {
+            s->runs->n++;
         }
-        s->runs->n++;
     }
-    unlink_runs(s, &s->state);
+    if (s->reindex) { /* the others would bring back what the lost one took away */
+        while (s->runs->n > 0) {
+            fs_run_release(s->runs->run[--s->runs->n]);
+        }
+        s->state.runs = 0;
+    }
     return PP_OK;
 }
 
@@ -367,12 +387,11 @@ static void install(struct fs_store *s, const struct fs_state *next, struct fs_r
     struct fs_runs *old = s->runs;
     struct map filled = s->frozen.map;
     s->runs = runs;
-    s->state = *next;
     s->freed = next->segment - 1;
     s->frozen = (struct fs_table){.octets = 0};
     pthread_mutex_unlock(&s->lock);
     fs_runs_release(old);
-    unlink_runs(s, next); /* before the writer asks again what room there is */
+    fs_runs_sweep(s, next); /* before the writer asks again what room there is */
     pthread_mutex_lock(&s->lock);
     s->filling = false;
     pthread_cond_broadcast(&s->changed);

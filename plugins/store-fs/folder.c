@@ -32,22 +32,50 @@ int fs_code(int error)
     }
 }
 
+/* A `state` that is damaged or missing is nothing to stop for. */
+static int salvage_state(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    struct pp_error why = {.text = "`state` cannot be written"};
+    int err = fs_state_read(s, path, &why);
+    s->reindex = s->reindex || s->state.repairing;
+    s->state.repairing = true;
+    if (err != PP_BROKEN) {
+        err = err ? err : fs_state_write(s->path, s->store.epoch, &s->state);
+        return err ? pp_fail(error, err, "%s", why.text) : PP_OK;
+    }
+    bool there = faccessat(s->path, "state", F_OK, 0) == 0;
+    fs_say(s->say, "state: %s; made anew from what the log says", there ? "damaged" : "missing");
+    s->state = (struct fs_state){.segment = 0, .repairing = true};
+    s->reindex = true;
+    err = there ? fs_quarantine_link(s, "state", "state") : PP_OK;
+    return err ? pp_fail(error, err, "%s/quarantine: %s", path, strerror(errno)) : PP_OK;
+}
+
 int fs_folder_open(struct fs_store *s, const char *path, struct pp_error *error)
 {
     s->path = s->log = s->index = s->store.folder = -1;
     int err = rows_folder_lock(&s->path, path, error);
-    err = err ? err : fs_state_read(s, path, error);
+    err = err ? err : s->salvaging ? salvage_state(s, path, error) : fs_state_read(s, path, error);
+    if (!err && s->salvaging && (err = fs_salvage_folders(s)) != PP_OK) {
+        err = pp_fail(error, err, "%s: a folder of the store cannot be made: %s", path,
+                      strerror(errno));
+    }
+    for (size_t i = 0; !err && i + 1 < FOLDERS; i++) { /* quarantine is made when it is needed */
+        if (faccessat(s->path, folders[i], F_OK, 0) < 0) {
+            err = pp_fail(error, PP_BROKEN, "%s/%s: %s: " FS_ADVICE, path, folders[i],
+                          strerror(errno));
+        }
+    }
     if (err) {
         return err;
     }
     s->log = rows_folder_at(s->path, "log");
     s->index = rows_folder_at(s->path, "index");
     s->store.folder = rows_folder_at(s->path, "bodies");
-    if (s->log < 0 || s->index < 0 || s->store.folder < 0) {
-        return pp_fail(error, PP_BROKEN, "%s: a folder of the store is missing: %s", path,
-                       strerror(errno));
-    }
-    return PP_OK;
+    return s->log < 0 || s->index < 0 || s->store.folder < 0
+               ? pp_fail(error, fs_code(errno), "%s: a folder of the store: %s", path,
+                         strerror(errno))
+               : PP_OK;
 }
 
 void fs_folder_close(struct fs_store *s)
@@ -67,7 +95,7 @@ int fs_sync_all(struct fs_store *s)
 
 static int make_parts(int aside, uint64_t slot, const uint8_t epoch[16])
 {
-    const struct fs_state state = {.segment = 1};
+    const struct fs_state state = {.segment = 1, .slots = 2};
     int fd, log, err = PP_OK;
     for (size_t i = 0; i < FOLDERS; i++) {
         if (mkdirat(aside, folders[i], 0700) < 0) {

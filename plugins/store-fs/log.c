@@ -14,10 +14,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#define MAGIC 0x50504c31u /* PPL1 */
-#define BACKLOG 4         /* log_max that may wait to be filled */
+#define NEW "PPLslot\n" /* a slot's begin until its first record; records begin with PPL too */
+#define BACKLOG 4       /* log_max that may wait to be filled */
 
 static int write_zeros(int fd, uint64_t size)
 {
@@ -33,24 +32,41 @@ static int write_zeros(int fd, uint64_t size)
     return PP_OK;
 }
 
+bool fs_slot_begins(const uint8_t *at, uint64_t size)
+{
+    return size > FS_RECORD_HEAD && memcmp(at, NEW, 3) == 0;
+}
+
+bool fs_slot_is_new(const uint8_t *at, uint64_t size)
+{
+    return size > FS_RECORD_HEAD && memcmp(at, NEW, 8) == 0;
+}
+
 int fs_slot_create(int folder, size_t number, uint64_t size, int *fd)
 {
     char name[24];
     bool sync = !pp_mutant("store-nosync");
     snprintf(name, sizeof name, "%zu", number);
-    *fd = openat(folder, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    *fd = openat(folder, "new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int err = *fd < 0 ? fs_code(errno) : write_zeros(*fd, size);
-    if (!err && sync && (fsync(*fd) < 0 || fsync(folder) < 0)) {
+    if (!err && pwrite(*fd, NEW, 8, 0) != 8) {
+        err = fs_code(errno);
+    }
+    if (!err && sync && fsync(*fd) < 0) {
+        err = fs_code(errno);
+    }
+    if (!err && renameat(folder, "new", folder, name) < 0) {
         err = fs_code(errno);
     }
     if (err && *fd >= 0) {
         close(*fd);
-        unlinkat(folder, name, 0);
+        unlinkat(folder, "new", 0);
     }
     pp_crash("store-grow");
-    return err;
+    return err || !sync || fsync(folder) == 0 ? err : PP_BROKEN;
 }
 
+/* Opens slots in their order, up to the first that is not there. */
 int fs_log_open(struct fs_store *s)
 {
     for (s->slots = 0; s->slots < FS_SLOTS; s->slots++) {
@@ -134,7 +150,8 @@ static int add_slot(struct fs_store *s, uint64_t octets, bool adding, struct fs_
     if (fstat(fd, &st) == 0) {
         (*out)->size = (uint64_t)st.st_size;
     }
-    return PP_OK;
+    err = fs_state_note(s, NULL); /* so that its loss is seen; a full disk may forbid it */
+    return err == PP_FULL ? PP_OK : err;
 }
 
 /* A slot in which so many octets have room becomes the current one. */
@@ -196,16 +213,6 @@ int fs_log_room(struct fs_store *s, uint64_t octets, uint64_t debt, bool adding)
     return err;
 }
 
-void fs_record_add(struct pp_buf *record, struct pp_bytes key, struct pp_bytes value, unsigned mark)
-{
-    uint8_t head[7] = {(uint8_t)mark};
-    pp_put16(head + 1, (uint16_t)key.len);
-    pp_put32(head + 3, (uint32_t)value.len);
-    pp_buf_add(record, head, sizeof head);
-    pp_buf_add(record, key.data, key.len);
-    pp_buf_add(record, value.data, value.len);
-}
-
 static int write_record(const struct fs_slot *slot, const struct pp_buf *record)
 {
     for (size_t at = 0; at < record->len;) {
@@ -219,29 +226,19 @@ static int write_record(const struct fs_slot *slot, const struct pp_buf *record)
     return !pp_mutant("store-nosync") && fdatasync(slot->fd) < 0 ? PP_BROKEN : PP_OK;
 }
 
-/* Head: magic, check of all behind it, octets of the rows, zero, segment, batch, used, octets of
- * the whole record. */
 int fs_log_append(struct fs_store *s, struct pp_buf *record, uint64_t used)
 {
     struct fs_slot *slot = s->current;
-    uint8_t *head = record->data;
-    size_t rows = record->len - FS_RECORD_HEAD;
-    while (record->len % 8) {
-        pp_buf_add(record, "", 1);
-        head = record->data;
-    }
-    if (record->failed) {
-        return PP_NOMEM;
-    }
-    memset(head, 0, FS_RECORD_HEAD);
-    pp_put32(head, MAGIC);
-    pp_put32(head + 8, (uint32_t)rows);
-    pp_put64(head + 16, slot->segment);
-    pp_put64(head + 24, s->batch + 1);
-    pp_put64(head + 32, used);
-    pp_put64(head + 40, record->len);
-    pp_put32(head + 4, (uint32_t)crc32(0, head + 8, (uInt)(record->len - 8)));
-    int err = write_record(slot, record);
+    pthread_mutex_lock(&s->lock);
+    struct fs_record r = {.segment = slot->segment,
+                          .batch = s->batch + 1,
+                          .used = used,
+                          .first = s->freed + 1,
+                          .slot_size = slot->size,
+                          .slots = (uint32_t)s->slots};
+    pthread_mutex_unlock(&s->lock);
+    int err = fs_record_close(record, &r);
+    err = err ? err : write_record(slot, record);
     if (!err) {
         pp_crash("store-log-synced");
         slot->used += record->len;

@@ -20,6 +20,7 @@ struct merge {
     struct source source[FS_RUNS + 1]; /* the eldest first */
     size_t n;
     bool bottom; /* nothing lies below: lines that say gone can go */
+    bool damaged;
 };
 
 static int add_row(struct pp_buf *out, const struct node *row)
@@ -48,12 +49,14 @@ static int table_lines(const struct map *table, struct pp_buf *out)
     return err;
 }
 
-/* The least line of all, the youngest's where equal; steps past it. */
+/* The least line of all, the youngest's where equal; steps past it. What is damaged is not carried
+ * on. */
 static const uint8_t *next_line(struct merge *m)
 {
     const uint8_t *least = NULL;
     for (size_t i = m->n; i-- > 0;) {
         const struct source *from = &m->source[i];
+        m->damaged = m->damaged || (from->at < from->end && !fs_line_good(from->at));
         if (from->at < from->end && (!least || fs_line_compare(from->at, least) < 0)) {
             least = from->at;
         }
@@ -91,7 +94,7 @@ static int write_run(int fd, struct merge *m, uint64_t *lines)
     const uint8_t *line;
     int err = PP_OK;
     *lines = 0;
-    while (!err && (line = next_line(m)) != NULL) {
+    while (!err && !m->damaged && (line = next_line(m)) != NULL) {
         if (m->bottom && !line[FS_LINE_KEY]) {
             continue;
         }
@@ -101,8 +104,9 @@ static int write_run(int fd, struct merge *m, uint64_t *lines)
             err = flush(fd, &out, &offset);
         }
     }
+    err = err || !m->damaged ? err : PP_BROKEN;
     err = err ? err : flush(fd, &out, &offset);
-    pp_put64(first, *lines);
+    fs_head_line(first, *lines);
     err = err ? err : pp_buf_add(&out, first, sizeof first);
     err = err ? err : flush(fd, &out, &zero);
     pp_buf_free(&out);
@@ -125,7 +129,8 @@ static int create_run(struct fs_store *s, uint64_t number, struct merge *m, stru
         unlinkat(s->index, name, 0);
         return err;
     }
-    return fs_run_open(s, number, run);
+    char what[120];
+    return fs_run_open(s, number, run, what);
 }
 
 /* How many of the eldest runs stay as they are beside `lines` new ones. */

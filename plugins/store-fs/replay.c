@@ -1,111 +1,140 @@
 /*
  * Replay at open: the records of the log that are not in files yet become the active table again.
  * What stands in them is absolute, so rows that a crash left half in files converge. A record torn
- * by the crash is the log's end; a good record behind a bad one is damage, and is said to be.
+ * by the crash is the log's end: it was never acknowledged. Anything else that cannot be read, or
+ * is missing, is damage, and the open says where and changes nothing.
  */
 #include "fs_store.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <zlib.h>
 
-#define MAGIC 0x50504c31u
-
-struct record {
-    uint64_t segment, batch, used, len;
-    struct pp_bytes rows;
-};
-
-/* A whole record of any segment at this place? */
-static bool read_record(struct record *r, const uint8_t *at, uint64_t left)
+static int apply_row(void *ctx, struct pp_bytes key, struct pp_bytes value, unsigned mark)
 {
-    if (left < FS_RECORD_HEAD || pp_get32(at) != MAGIC) {
-        return false;
-    }
-    uint32_t rows = pp_get32(at + 8);
-    r->segment = pp_get64(at + 16);
-    r->batch = pp_get64(at + 24);
-    r->used = pp_get64(at + 32);
-    r->len = pp_get64(at + 40);
-    if (r->len > left || r->len < FS_RECORD_HEAD || rows > r->len - FS_RECORD_HEAD ||
-        pp_get32(at + 4) != crc32(0, at + 8, (uInt)(r->len - 8))) {
-        return false;
-    }
-    r->rows = pp_bytes(at + FS_RECORD_HEAD, rows);
-    return true;
+    return fs_apply(ctx, key, value, mark);
 }
 
-static int apply(struct fs_store *s, const struct record *r)
+int fs_replay_record(struct fs_store *s, const struct fs_record *r)
 {
-    struct pp_reader in = pp_reader(r->rows);
-    int err = PP_OK;
-    while (!err && pp_reader_left(&in) > 0) {
-        unsigned mark = pp_read8(&in);
-        size_t key_len = pp_read16(&in), len = pp_read32(&in);
-        const uint8_t *key = pp_read(&in, key_len);
-        const uint8_t *value = pp_read(&in, len);
-        if (in.failed || mark > FS_BORN || key_len == 0 || key_len > ROWS_KEY_MAX) {
-            return PP_BROKEN;
-        }
-        err = fs_apply(&s->active, pp_bytes(key, key_len), pp_bytes(value, len), mark);
-    }
+    int err = fs_record_each(r, apply_row, &s->active);
     s->active.octets += r->len;
     s->used = r->used;
-    s->batch = r->batch;
+    s->batch = s->reached = r->batch;
     return err;
 }
 
-static const uint8_t *map_slot(const struct fs_slot *slot)
+const uint8_t *fs_slot_map(const struct fs_slot *slot)
 {
     void *map = slot->size ? mmap(NULL, slot->size, PROT_READ, MAP_SHARED, slot->fd, 0) : NULL;
     return map == MAP_FAILED ? NULL : map;
 }
 
-static void unmap_slot(const struct fs_slot *slot, const uint8_t *map)
+void fs_slot_unmap(const struct fs_slot *slot, const uint8_t *map)
 {
     if (map) {
         munmap((void *)(uintptr_t)map, slot->size);
     }
 }
 
-/* Is there a later record of this segment behind its end? */
-static bool more_behind(const struct fs_store *s, const struct fs_slot *slot, const uint8_t *map)
+struct replay {
+    struct fs_store *s;
+    const char *path;
+    struct pp_error *error;
+    uint64_t last;  /* segment there is */
+    uint64_t slots; /* that any record knew of */
+};
+
+static int damaged(const struct replay *r, size_t slot, uint64_t at, const char *how)
 {
-    struct record r;
-    for (uint64_t at = slot->used + 8; at + FS_RECORD_HEAD <= slot->size; at += 8) {
-        if (read_record(&r, map + at, slot->size - at) && r.segment == slot->segment &&
-            r.batch > s->batch + 1) {
+    return pp_fail(r->error, PP_BROKEN,
+                   "%s/log/%zu: %s at octet %llu, behind batch %llu: " FS_ADVICE, r->path, slot,
+                   how, (unsigned long long)at, (unsigned long long)r->s->batch);
+}
+
+static int missing(const struct replay *r, size_t slot)
+{
+    return pp_fail(r->error, PP_BROKEN, "%s/log/%zu is missing: " FS_ADVICE, r->path, slot);
+}
+
+/* Is there a record behind `at` of this segment (0: any that the log still needs), which a torn one
+ * could not have before it? */
+static bool more_behind(const struct fs_store *s, const struct fs_slot *slot, const uint8_t *map,
+                        uint64_t at, uint64_t segment)
+{
+    struct fs_record r;
+    for (; at + FS_RECORD_HEAD <= slot->size; at += FS_RECORD_ALIGN) {
+        if (fs_record_read(&r, map + at, slot->size - at) &&
+            (segment ? r.segment == segment && r.batch > s->batch + 1
+                     : r.segment >= s->state.segment)) {
             return true;
         }
     }
     return false;
 }
 
-static int replay_slot(struct fs_store *s, struct fs_slot *slot)
+/* Finds out which segment a slot is: none that is still needed (0) or which. */
+static int look_at(struct replay *r, size_t n, const uint8_t *map)
 {
-    const uint8_t *map = map_slot(slot);
-    struct record r;
-    int err = map ? PP_OK : PP_NOMEM;
-    while (!err && read_record(&r, map + slot->used, slot->size - slot->used) &&
-           r.segment == slot->segment && r.batch == s->batch + 1) {
-        err = apply(s, &r);
-        slot->used += r.len;
+    struct fs_slot *slot = &r->s->slot[n];
+    struct fs_record first;
+    slot->segment = 0;
+    if (!fs_slot_begins(map, slot->size)) {
+        return damaged(r, n, 0, "no record and no new slot's begin");
     }
-    if (!err && (slot->used == 0 || more_behind(s, slot, map))) {
-        err = PP_BROKEN;
+    if (fs_slot_is_new(map, slot->size)) {
+        return PP_OK;
     }
-    unmap_slot(slot, map);
+    if (!fs_record_read(&first, map, slot->size)) {
+        return more_behind(r->s, slot, map, FS_RECORD_ALIGN, 0)
+                   ? damaged(r, n, 0, "a record cannot be read")
+                   : PP_OK;
+    }
+    if (first.slot_size != slot->size) {
+        return pp_fail(r->error, PP_BROKEN,
+                       "%s/log/%zu has %llu octets and should have %llu: " FS_ADVICE, r->path, n,
+                       (unsigned long long)slot->size, (unsigned long long)first.slot_size);
+    }
+    slot->segment = first.segment >= r->s->state.segment ? first.segment : 0;
+    r->last = slot->segment > r->last ? slot->segment : r->last;
+    r->slots = first.slots > r->slots ? first.slots : r->slots;
+    return PP_OK;
+}
+
+static int look_at_all(struct replay *r)
+{
+    int err = PP_OK;
+    for (size_t i = 0; !err && i < r->s->slots; i++) {
+        const struct fs_slot *slot = &r->s->slot[i];
+        const uint8_t *map = fs_slot_map(slot);
+        if (!map) {
+            return slot->size ? pp_fail(r->error, PP_NOMEM, "%s/log: no memory to read it", r->path)
+                              : damaged(r, i, 0, "the file is empty");
+        }
+        err = look_at(r, i, map);
+        fs_slot_unmap(slot, map);
+    }
     return err;
 }
 
-/* Which segment a slot is; 0: none that is still needed. */
-static uint64_t segment_of(const struct fs_store *s, const struct fs_slot *slot)
+static int replay_slot(struct replay *r, struct fs_slot *slot, const uint8_t *map)
 {
-    const uint8_t *map = map_slot(slot);
-    struct record r;
-    bool good = map && read_record(&r, map, slot->size) && r.segment >= s->state.segment;
-    unmap_slot(slot, map);
-    return good ? r.segment : 0;
+    struct fs_record record;
+    size_t n = (size_t)(slot - r->s->slot);
+    int err = PP_OK;
+    while (!err && fs_record_read(&record, map + slot->used, slot->size - slot->used) &&
+           record.segment == slot->segment && record.batch == r->s->batch + 1) {
+        r->slots = record.slots > r->slots ? record.slots : r->slots;
+        err = fs_replay_record(r->s, &record);
+        slot->used += record.len;
+    }
+    if (err) {
+        return pp_fail(r->error, err, "%s/log/%zu: a record cannot be used: %s", r->path, n,
+                       pp_error_text(err));
+    }
+    return slot->used > 0 &&
+                   more_behind(r->s, slot, map, slot->used + FS_RECORD_ALIGN, slot->segment)
+               ? damaged(r, n, slot->used, "a record cannot be read")
+               : PP_OK;
 }
 
 static struct fs_slot *slot_of(struct fs_store *s, uint64_t segment)
@@ -118,29 +147,52 @@ static struct fs_slot *slot_of(struct fs_store *s, uint64_t segment)
     return NULL;
 }
 
-int fs_replay(struct fs_store *s, const char *path, struct pp_error *error)
+/* The log ends here: where the last record was read, or nowhere yet. */
+static int ends_early(const struct replay *r)
 {
-    uint64_t last = 0;
+    const struct fs_slot *slot = r->s->current;
+    return slot ? damaged(r, (size_t)(slot - r->s->slot), slot->used, "the log ends too early")
+                : pp_fail(r->error, PP_BROKEN,
+                          "%s/log: segment %llu, behind batch %llu, is in no file: " FS_ADVICE,
+                          r->path, (unsigned long long)r->s->segment + 1,
+                          (unsigned long long)r->s->batch);
+}
+
+static int replay_segments(struct replay *r)
+{
+    struct fs_store *s = r->s;
     int err = PP_OK;
-    s->used = s->state.used;
-    s->batch = s->state.batch;
-    s->segment = s->state.segment - 1;
-    s->freed = s->segment;
-    for (size_t i = 0; i < s->slots; i++) {
-        s->slot[i].segment = segment_of(s, &s->slot[i]);
-        last = s->slot[i].segment > last ? s->slot[i].segment : last;
-    }
-    while (!err && s->segment < last) {
+    while (!err && s->segment < r->last) {
         struct fs_slot *slot = slot_of(s, s->segment + 1);
-        err = slot ? replay_slot(s, slot) : PP_BROKEN;
+        const uint8_t *map = slot ? fs_slot_map(slot) : NULL;
+        if (!map) {
+            return ends_early(r);
+        }
+        err = replay_slot(r, slot, map);
+        fs_slot_unmap(slot, map);
+        if (!err && slot->used == 0) {
+            return ends_early(r); /* it begins behind batches that are missing */
+        }
         s->segment++;
         s->current = slot;
     }
-    return err ? pp_fail(
-                     error, err,
-                     "%s/log: a record is damaged in the midst of the log (segment %llu, behind "
-                     "batch %llu): restore the store, or move the folder away and start with "
-                     "an empty one",
-                     path, (unsigned long long)s->segment, (unsigned long long)s->batch)
-               : PP_OK;
+    return err || s->batch >= s->state.reached ? err : ends_early(r);
+}
+
+int fs_replay(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    struct replay r = {.s = s, .path = path, .error = error, .slots = s->state.slots};
+    s->used = s->state.used;
+    s->batch = s->reached = s->state.batch;
+    s->segment = s->freed = s->state.segment - 1;
+    if (s->salvaging) {
+        int err = fs_salvage_log(s);
+        return err ? pp_fail(error, err, "%s/log: %s", path, pp_error_text(err)) : PP_OK;
+    }
+    if (r.slots > s->slots) {
+        return missing(&r, s->slots);
+    }
+    int err = look_at_all(&r);
+    err = err ? err : replay_segments(&r);
+    return err || r.slots <= s->slots ? err : missing(&r, s->slots);
 }

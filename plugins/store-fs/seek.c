@@ -47,6 +47,7 @@ static bool within(struct pp_bytes from, struct pp_bytes key)
     case 'T':
         return key.data[0] == 'S' || key.data[0] == 'T';
     case 'B':
+    case 'L':
     case 'P':
         return key.data[0] == from.data[0];
     default:
@@ -123,6 +124,25 @@ static int seek_heads(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *k
     return err ? err : PP_NOT_FOUND;
 }
 
+/* An L row's line is longer than its key: behind a key means from the next number on. */
+static int seek_index(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *key,
+                      struct pp_bytes *value)
+{
+    const uint8_t *line = NULL;
+    struct rows_key next;
+    if (from.data[0] == 'L' && from.len > 9) {
+        next = rows_key_number('L', pp_get64(from.data + 1) + 1);
+        from = rows_key_bytes(&next);
+    }
+    int err = fs_runs_seek(t->runs, from, &line);
+    if (!err) {
+        bool file = line[0] == 'L';
+        *key = pp_bytes(line, file ? 9 : FS_LINE_KEY);
+        *value = pp_bytes(line + 10, file ? 32 : 0);
+    }
+    return err;
+}
+
 static int seek_base(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *key,
                      struct pp_bytes *value)
 {
@@ -133,10 +153,7 @@ static int seek_base(struct fs_txn *t, struct pp_bytes from, struct pp_bytes *ke
         return seek_heads(t, from, key, value);
     }
     if (fs_is_index(from)) {
-        const uint8_t *line = fs_runs_seek(t->runs, from);
-        *key = pp_bytes(line, line ? FS_LINE_KEY : 0);
-        *value = pp_bytes(NULL, 0);
-        return line ? PP_OK : PP_NOT_FOUND;
+        return seek_index(t, from, key, value);
     }
     if (!fs_key_group(from, &kind, &name)) {
         return PP_NOT_FOUND;

@@ -25,13 +25,15 @@ static void print(struct pp_buf *out, const uint8_t epoch[16], const struct fs_s
     if (st->has_meta) {
         pp_hex(hex, st->meta, sizeof st->meta);
     }
-    pp_buf_printf(out, "segment %llu\nbatch %llu\nused %llu\ncounters %s\nruns",
-                  (unsigned long long)st->segment, (unsigned long long)st->batch,
-                  (unsigned long long)st->used, hex);
+    pp_buf_printf(
+        out, "segment %llu\nbatch %llu\nreached %llu\nslots %llu\nused %llu\ncounters %s\nruns",
+        (unsigned long long)st->segment, (unsigned long long)st->batch,
+        (unsigned long long)st->reached, (unsigned long long)st->slots,
+        (unsigned long long)st->used, hex);
     for (size_t i = 0; i < st->runs; i++) {
         pp_buf_printf(out, " %llu", (unsigned long long)st->run[i]);
     }
-    pp_buf_printf(out, "\n");
+    pp_buf_printf(out, "\nrepair %d\n", st->repairing);
     pp_buf_printf(out, "check %08lx\n", crc32(0, out->data, (uInt)out->len));
 }
 
@@ -64,6 +66,24 @@ int fs_state_write(int folder, const uint8_t epoch[16], const struct fs_state *s
     return err;
 }
 
+int fs_state_note(struct fs_store *s, const struct fs_state *next)
+{
+    pthread_mutex_lock(&s->noting);
+    pthread_mutex_lock(&s->lock);
+    struct fs_state state = next ? *next : s->state;
+    state.reached = s->reached;
+    state.slots = s->slots;
+    pthread_mutex_unlock(&s->lock);
+    int err = fs_state_write(s->path, s->store.epoch, &state);
+    if (!err) {
+        pthread_mutex_lock(&s->lock);
+        s->state = state;
+        pthread_mutex_unlock(&s->lock);
+    }
+    pthread_mutex_unlock(&s->noting);
+    return err;
+}
+
 static bool read_runs(struct fs_state *st, const char *at)
 {
     st->runs = 0;
@@ -75,23 +95,28 @@ static bool read_runs(struct fs_state *st, const char *at)
         }
         at = end;
     }
-    return *at == '\n';
+    st->repairing = fs_skip(&at, "\nrepair 1");
+    return st->repairing || fs_skip(&at, "\nrepair 0");
 }
 
-static bool read_checked(struct fs_store *s, const char *text)
+static bool is_whole(const char *text)
+{
+    uint64_t check;
+    const char *end = strstr(text, "\ncheck "), *sum = end ? end + 7 : NULL;
+    return end && fs_number(&sum, 16, &check) && fs_skip(&sum, "\n") && *sum == '\0' &&
+           check == crc32(0, (const Bytef *)text, (uInt)(end + 1 - text));
+}
+
+static bool read_fields(struct fs_store *s, const char *text)
 {
     struct fs_state *st = &s->state;
     char epoch[33], meta[2 * ROWS_META_LEN + 1];
-    uint64_t check;
-    const char *end = strstr(text, "\ncheck "), *sum = end ? end + 7 : NULL;
     const char *at = strchr(text, '\n');
-    if (!end || !fs_number(&sum, 16, &check) ||
-        check != crc32(0, (const Bytef *)text, (uInt)(end + 1 - text))) {
-        return false;
-    }
     bool read = fs_skip(&at, "\nepoch ") && fs_word(&at, epoch, sizeof epoch) &&
                 fs_skip(&at, "\nsegment ") && fs_number(&at, 10, &st->segment) &&
                 fs_skip(&at, "\nbatch ") && fs_number(&at, 10, &st->batch) &&
+                fs_skip(&at, "\nreached ") && fs_number(&at, 10, &st->reached) &&
+                fs_skip(&at, "\nslots ") && fs_number(&at, 10, &st->slots) &&
                 fs_skip(&at, "\nused ") && fs_number(&at, 10, &st->used) &&
                 fs_skip(&at, "\ncounters ") && fs_word(&at, meta, sizeof meta) &&
                 fs_skip(&at, "\nruns");
@@ -103,6 +128,22 @@ static bool read_checked(struct fs_store *s, const char *text)
            read_runs(st, at);
 }
 
+/* Is there any folder that only a store has? */
+static bool has_parts(int folder)
+{
+    return faccessat(folder, "log", F_OK, 0) == 0 || faccessat(folder, "objects", F_OK, 0) == 0 ||
+           faccessat(folder, "inboxes", F_OK, 0) == 0;
+}
+
+static int missing(struct fs_store *s, const char *path, struct pp_error *error)
+{
+    return has_parts(s->path)
+               ? pp_fail(error, PP_BROKEN,
+                         "%s/state is missing, while other parts of a store are there: " FS_ADVICE,
+                         path)
+               : pp_fail(error, PP_NOT_FOUND, "%s: the folder holds no store", path);
+}
+
 int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error)
 {
     char text[STATE_MAX + 1];
@@ -110,26 +151,30 @@ int fs_state_read(struct fs_store *s, const char *path, struct pp_error *error)
     const char *at = text;
     int fd = openat(s->path, "state", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOENT ? pp_fail(error, PP_NOT_FOUND, "%s: the folder holds no store", path)
+        return errno == ENOENT ? missing(s, path, error)
                                : pp_fail(error, PP_BROKEN, "%s/state: %s", path, strerror(errno));
     }
     ssize_t n = pread(fd, text, STATE_MAX, 0);
     close(fd);
     text[n > 0 ? n : 0] = '\0';
+    bool whole = is_whole(text);
     bool ours =
         fs_skip(&at, "Peerpost store of flat files, format ") && fs_number(&at, 10, &format);
-    if (ours && format != FS_FORMAT) {
+    if (whole && ours && format != FS_FORMAT) {
         return pp_fail(
             error, PP_FORMAT,
             "%s: the store has format %llu, this version reads format %u: use the version "
             "that wrote it, or migrate the store",
             path, (unsigned long long)format, FS_FORMAT);
     }
-    if (format != FS_FORMAT || !read_checked(s, text)) {
-        return pp_fail(error, PP_BROKEN,
-                       "%s/state cannot be read: restore it, or move the folder away and start "
-                       "with an empty store",
-                       path);
+    if (!whole || !ours || !read_fields(s, text)) {
+        return pp_fail(
+            error, PP_BROKEN,
+            "%s/state is damaged (its checksum over octets 0 to %zd is wrong): " FS_ADVICE, path,
+            n > 0 ? n : 0);
     }
-    return PP_OK;
+    return s->state.repairing && !s->salvaging
+               ? pp_fail(error, PP_BROKEN, "%s: a repair of the store has not ended: " FS_ADVICE,
+                         path)
+               : PP_OK;
 }

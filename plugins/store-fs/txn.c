@@ -9,8 +9,8 @@
 
 #define HEAD_COST 2560 /* octets a file takes beside its text, about: half a block, an inode */
 
-/* Octets of disk that a row takes, about. Index rows are part of their head's cost. */
-static uint64_t cost(struct pp_bytes key, size_t value)
+/* Index rows are part of their head's cost. */
+uint64_t fs_row_cost(struct pp_bytes key, size_t value)
 {
     switch (fs_key_type(key)) {
     case 'H':
@@ -99,6 +99,16 @@ static void leave(struct fs_txn *t)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void txn_forget(void *txn)
+{
+    struct fs_txn *t = txn;
+    while (t->groups) {
+        struct fs_group *next = t->groups->next;
+        fs_group_free(t->groups);
+        t->groups = next;
+    }
+}
+
 static void txn_end(void *txn)
 {
     struct fs_txn *t = txn;
@@ -110,11 +120,7 @@ static void txn_end(void *txn)
     map_release(&t->active);
     map_release(&t->frozen);
     fs_runs_release(t->runs);
-    while (t->groups) {
-        struct fs_group *next = t->groups->next;
-        fs_group_free(t->groups);
-        t->groups = next;
-    }
+    txn_forget(t);
     free(t->listed);
     free(t);
 }
@@ -172,8 +178,12 @@ static int get_base(struct fs_txn *t, struct pp_bytes key, struct pp_bytes *valu
         return t->has_meta ? PP_OK : PP_NOT_FOUND;
     }
     if (fs_is_index(key)) {
-        const uint8_t *line = fs_runs_seek(t->runs, key);
-        if (!line || memcmp(line, key.data, key.len < FS_LINE_KEY ? key.len : FS_LINE_KEY) != 0) {
+        const uint8_t *line = NULL;
+        int err = fs_runs_seek(t->runs, key, &line);
+        if (err) {
+            return err;
+        }
+        if (memcmp(line, key.data, key.len < FS_LINE_KEY ? key.len : FS_LINE_KEY) != 0) {
             return PP_NOT_FOUND;
         }
         *value = pp_bytes(line + 10, key.data[0] == 'L' ? 32 : 0);
@@ -214,11 +224,11 @@ int fs_get(void *txn, struct pp_bytes key, struct pp_bytes *value)
 static int discount(struct fs_txn *t, struct pp_bytes key)
 {
     struct pp_bytes old;
-    if (cost(key, 0) == 0 && fs_key_type(key) != 'O') {
+    if (fs_row_cost(key, 0) == 0 && fs_key_type(key) != 'O') {
         return PP_OK; /* free of charge, and no caller asks whether there was one */
     }
     int err = fs_get(t, key, &old);
-    t->used -= err ? 0 : cost(key, old.len);
+    t->used -= err ? 0 : fs_row_cost(key, old.len);
     return err;
 }
 
@@ -238,7 +248,7 @@ static int txn_put(void *txn, struct pp_bytes key, struct pp_bytes value, bool l
         const struct node *old = fs_map_find(&t->changes, key);
         mark = err == PP_NOT_FOUND || (old && map_mark(old) == FS_BORN) ? FS_BORN : FS_PLAIN;
     }
-    t->used += cost(key, value.len);
+    t->used += fs_row_cost(key, value.len);
     t->debt += debt_of(key, value.len);
     return map_put_marked(&t->changes, key, value, mark);
 }
@@ -331,6 +341,7 @@ static int publish(struct fs_txn *t, uint64_t octets)
     if (!err) {
         s->active = next;
         s->used = t->used;
+        s->reached = s->batch;
     }
     pthread_mutex_unlock(&s->lock);
     map_release(err ? &next.map : &old);
@@ -387,6 +398,7 @@ const struct rows_map fs_map = {
     .put = txn_put,
     .del = txn_del,
     .used = txn_used,
+    .forget = txn_forget,
     .set_aside = fs_set_aside,
     .index_of = fs_index_of,
 };

@@ -168,7 +168,7 @@ def elsewhere(node, old, new):
 def main():
     new = (sys.argv[1:] or ["fs"])[0]
     rng = random.Random(5)
-    with Node(options=OPTIONS) as node:
+    with Node(options=OPTIONS, store="lmdb") as node:
         known = fill(node)
         before = answers(node, known)
         refusals(node, "lmdb", new)

@@ -8,9 +8,10 @@ ADDRESS = "127.1.77.1"
 
 
 class Node:
-    def __init__(self, users=("alice@one.example", "bob@one.example"), options="", store="lmdb", env=None):
+    def __init__(self, users=("alice@one.example", "bob@one.example"), options="", store=None, env=None):
         self.dir = tempfile.mkdtemp(prefix="peerpost-node-", dir=os.environ.get("TMPDIR", "/var/tmp"))
         self.env = dict(os.environ, **(env or {}))
+        store = store or os.environ.get("PEERPOST_STORE", "lmdb")
         self.ca("init", "--domain", "one.example")
         self.ca("issue", "--node", "--principal", "test", "--out", self.path("node"))
         for user in users:

@@ -100,6 +100,8 @@ int rows_load(struct pp_view *v, enum pp_kind kind, const struct pp_name *name,
 int rows_lend(struct pp_view *v, struct pp_bytes *bytes);
 void *rows_hold(struct pp_view *v, size_t len);
 void rows_drop_held(struct pp_view *v);
+/* Of a walk over all: nothing lent so far is needed any more. */
+void rows_forget(struct pp_view *v);
 /* A value of any length, cut into chunks under `key`. */
 int rows_long_get(struct pp_view *v, const struct rows_key *key, struct pp_bytes *value);
 int rows_read_meta(struct pp_view *v, struct rows_meta *meta);

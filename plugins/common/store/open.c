@@ -55,7 +55,7 @@ int rows_open(struct pp_store *s, const uint8_t epoch[16], bool fresh, struct pp
     if (pp_mutant("store-forget-seq")) {
         s->meta.last_seq = 0;
     }
-    if (!pp_mutant("store-no-sweep")) {
+    if (!s->no_sweep && !pp_mutant("store-no-sweep")) {
         err = err ? err : rows_sweep(s);
     }
     return err ? pp_fail(error, err, "the store's first write failed: %s", pp_error_text(err)) : 0;

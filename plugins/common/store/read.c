@@ -34,6 +34,16 @@ void rows_drop_held(struct pp_view *v)
     }
 }
 
+void rows_forget(struct pp_view *v)
+{
+    const struct rows_map *map = v->store->map;
+    rows_drop_held(v);
+    rows_files_close(v);
+    if (map->forget) {
+        map->forget(v->txn);
+    }
+}
+
 int rows_lend(struct pp_view *v, struct pp_bytes *bytes)
 {
     if (!v->batch || bytes->len == 0 || pp_mutant("store-lend-moving")) {

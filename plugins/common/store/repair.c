@@ -84,6 +84,7 @@ static int mend_inbox(struct pp_batch *b, const struct pp_name *name, struct row
             err = unset_line(b, name, &key, value);
         } else {
             rows_head_count(head, &line);
+            b->meta.last_seq = seq > b->meta.last_seq ? seq : b->meta.last_seq;
         }
         if (err) {
             return err;
@@ -122,6 +123,9 @@ static void count(struct rows_meta *meta, enum pp_kind kind, const struct rows_h
     } else {
         meta->objects++;
         meta->large += head->large ? head->h.size : 0;
+    }
+    if (head->h.serial >= meta->next_serial) { /* the counters were lost */
+        meta->next_serial = head->h.serial + 1;
     }
 }
 
@@ -209,9 +213,17 @@ int rows_mend_one(struct pp_batch *b, enum pp_kind kind, const struct pp_name *n
     return err == PP_NOT_FOUND ? PP_OK : err;
 }
 
+/* Of what a repair may change. */
+static bool same_head(const struct rows_head *a, const struct rows_head *b)
+{
+    return a->h.size == b->h.size && a->h.expires == b->h.expires && a->h.members == b->h.members &&
+           memcmp(a->h.entries, b->h.entries, sizeof a->h.entries) == 0 &&
+           memcmp(a->h.octets, b->h.octets, sizeof a->h.octets) == 0;
+}
+
 static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes value)
 {
-    struct rows_head head;
+    struct rows_head head, was;
     struct pp_name name;
     bool stays = false;
     int err = PP_OK;
@@ -220,13 +232,16 @@ static int mend(struct pp_batch *b, const struct rows_key *key, struct pp_bytes 
         return rows_unset(b, key);
     }
     err = rows_lend(&b->view, &head.h.identifier);
+    was = head;
     err = err ? err : mend_head(b, kind, &name, &head, &stays);
     if (err || !stays) {
         return err ? err : lose(b, kind, &name, &head);
     }
-    struct rows_key index = index_of(kind, &name, &head);
+    struct rows_key index = index_of(kind, &name, &head),
+                    file = rows_key_number('L', head.h.serial);
     count(&b->meta, kind, &head);
-    err = rows_save(b, kind, &name, &head);
+    err = same_head(&was, &head) ? PP_OK : rows_save(b, kind, &name, &head);
+    err = err || !head.large ? err : rows_set(b, &file, pp_bytes(name.b, sizeof name.b));
     return err ? err : rows_set(b, &index, pp_bytes(NULL, 0));
 }
 
@@ -236,13 +251,13 @@ static int mend_all(struct pp_batch *b)
     struct pp_bytes value;
     int err = unset_under(b, rows_key('S'));
     err = err ? err : unset_under(b, rows_key('T'));
+    err = err ? err : unset_under(b, rows_key('L'));
     b->meta.objects = b->meta.inboxes = b->meta.tombstones = b->meta.large = 0;
     while (!err && (err = rows_next(&b->view, &from, 1, &key, &value)) == PP_OK) {
         err = rows_key_is_head(&key) ? mend(b, &key, value) : PP_OK;
         from = key;
         rows_key_add(&from, "", 1);
-        rows_drop_held(&b->view);
-        rows_files_close(&b->view);
+        rows_forget(&b->view);
     }
     return err == PP_NOT_FOUND ? PP_OK : err;
 }

@@ -37,6 +37,8 @@ struct rows_map {
     int (*put)(void *txn, struct pp_bytes key, struct pp_bytes value, bool last);
     int (*del)(void *txn, struct pp_bytes key); /* PP_NOT_FOUND when there is none */
     uint64_t (*used)(void *txn);                /* octets that the rows take, O(1) */
+    /* Of a walk over all: what was handed out is needed no longer. NULL: it costs nothing. */
+    void (*forget)(void *txn);
     /* Where the rows of a name lie in a file of their own, which may be damaged alone; NULL: what
      * cannot be read breaks the store. The backend calls rows_damaged and goes on as if the name
      * had no rows there; the writer then puts the file out of the way. */
@@ -68,6 +70,7 @@ struct pp_store {
     int folder;           /* of large bodies; -1: none */
     void *sweep;          /* of that folder, while files are still to be looked at (a DIR) */
     uint64_t sweep_below; /* serials from here on were given since the open */
+    bool no_sweep;        /* opened to be repaired: nothing goes */
     atomic_bool broken;
     struct rows_meta meta; /* as committed; the writer's */
     struct rows_body *bodies;

@@ -162,6 +162,7 @@ static void verify_all(struct verifier *f, struct rows_meta *kept)
         }
         from = key;
         rows_key_add(&from, "", 1);
+        rows_forget(f->v);
     }
     verify_index(f);
     f->found.next_serial = kept->next_serial;

@@ -6,7 +6,9 @@
 #include <peerpost/store.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern const struct pp_store_plugin peerpost_plugin;
@@ -17,7 +19,8 @@ static struct pp_store *store;
 
 static inline void kit_begin(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/pp-fs-XXXXXX");
+    const char *top = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%.40s/pp-fs-XXXXXX", top ? top : "/tmp");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/store", folder);
     store = NULL;
@@ -138,6 +141,40 @@ static inline int kit_listed(void)
     int n = p->oldest(v, &cursor, out);
     p->end_view(v);
     return n;
+}
+
+/* Runs fn in a process of its own, which then dies without a close; what fn returned. */
+static inline int kit_apart(int (*fn)(void))
+{
+    int status = -1;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(fn());
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A whole file; the caller frees. */
+static inline uint8_t *kit_read(const char *file, size_t *len)
+{
+    struct stat st;
+    FILE *f = fopen(file, "rb");
+    CU_ASSERT_TRUE_FATAL(f != NULL && fstat(fileno(f), &st) == 0);
+    uint8_t *octets = malloc((size_t)st.st_size + 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(octets);
+    *len = fread(octets, 1, (size_t)st.st_size, f);
+    fclose(f);
+    return octets;
+}
+
+static inline void kit_write(const char *file, const uint8_t *octets, size_t len)
+{
+    FILE *f = fopen(file, "wb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CU_ASSERT_EQUAL(fwrite(octets, 1, len, f), len);
+    CU_ASSERT_EQUAL(fclose(f), 0);
 }
 
 /* An empty batch: the writer comes by. */
