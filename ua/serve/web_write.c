@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <session/input.h>
 #include <session/reading.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -291,12 +292,18 @@ static int spool(struct web_visit *v, GMimeMessage *m, struct pp_error *error)
     return rc;
 }
 
+static bool is_token(const struct web *web, struct pp_bytes given)
+{
+    return given.len == WEB_TOKEN - 1 &&
+           CRYPTO_memcmp(given.data, web_form_token(web), WEB_TOKEN - 1) == 0;
+}
+
 static void send_form(struct web_visit *v)
 {
     struct form f = {.n_files = 0};
     struct pp_error error = {0};
     g_mime_init();
-    if (!read_form(v, &f) || strcmp(text_of(&f.token), web_form_token(v->web)) != 0) {
+    if (!read_form(v, &f) || !is_token(v->web, pp_buf_bytes(&f.token))) {
         web_error(v, 403, "This form is not one of this page: reload it and try again.");
         form_finish(&f);
         return;
