@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Everything at once: users send, read and look after their mail while nodes die and come back, new
 ones join and the users' own commands are killed. Then all is calm, and every message that `send`
-took is read exactly once, whole.  chaos.py [SECONDS] [SEED]"""
+took is read exactly once, whole.  chaos.py [SECONDS] [SEED] [--loss PERCENT of the datagrams]"""
 import os, random, re, sys, threading, time
 
-from labkit import Lab, check
+from labkit import BIN, Lab, check
 
 USERS = [f"{name}@chaos.example" for name in ("ann", "ben", "cleo")]
 NODES, K = 8, 5
@@ -115,11 +115,17 @@ def judge(lab, post):
 
 
 def main():
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-    print(f"seed {seed}, {seconds} s", flush=True)
+    argv, env = sys.argv[1:], {}
+    if "--loss" in argv:
+        at = argv.index("--loss")
+        env = {"LD_PRELOAD": os.path.join(os.path.dirname(BIN), "tests", "lossy.so"), "LOSSY": argv[at + 1]}
+        check(os.path.exists(env["LD_PRELOAD"]), f"{env['LD_PRELOAD']} is not built")
+        del argv[at:at + 2]
+    seconds = int(argv[0]) if argv else 10
+    seed = int(argv[1]) if len(argv) > 1 else random.randrange(1 << 32)
+    print(f"seed {seed}, {seconds} s, of datagrams {env.get('LOSSY', 0)} % lost", flush=True)
     rng, post = random.Random(seed), Post()
-    with Lab(nodes=NODES, k=K, users=USERS) as lab:
+    with Lab(nodes=NODES, k=K, users=USERS, env=env) as lab:
         until = time.monotonic() + seconds
         threads = [threading.Thread(target=live, args=(lab, post, user, rng.random(), until)) for user in USERS]
         for thread in threads:
