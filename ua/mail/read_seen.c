@@ -155,8 +155,8 @@ void pp_seen_judge(struct pp_read *read)
     {
         uint64_t lack = lacking(read, seen);
         for (size_t i = 0; i < read->n_nodes; i++) {
-            given[i] += seen->given >> i & 1;
-            kept_back[i] += lack >> i & 1;
+            given[i] += (seen->given >> i & 1) != 0;
+            kept_back[i] += (lack >> i & 1) != 0;
         }
     }
     for (size_t i = 0; i < read->n_nodes; i++) {
