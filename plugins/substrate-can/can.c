@@ -32,10 +32,20 @@ static int open_net(struct pp_net **net, const union pp_value *values,
     return pp_net_keep(net, &made, sizeof made, "can", error);
 }
 
-static pp_request_fn *const requests[] = {
-    [PP_WIRE_PING] = pp_member_on_ping, [PP_WIRE_FIND] = can_on_find,
-    [CAN_STATE] = can_on_state,         [CAN_JOIN] = can_on_join,
-    [CAN_GIVE] = can_on_give,           [CAN_LEAVE] = pp_member_on_leave};
+static pp_request_fn *const requests[] = {[PP_WIRE_PING] = pp_member_on_ping,
+                                          [PP_WIRE_FIND] = can_on_find,
+                                          [CAN_STATE] = can_on_state,
+                                          [CAN_JOIN] = can_on_join,
+                                          [CAN_LEAVE] = pp_member_on_leave};
+
+/* What we leave is a hole, which a neighbour takes as a ward: all is as had we died, but known at
+ * once. */
+static bool goodbye(struct pp_member *m, pp_ns now)
+{
+    (void)now;
+    pp_member_tell_all(m, CAN_LEAVE);
+    return false;
+}
 
 static const struct pp_member_ops member_ops = {.tables = can_tables,
                                                 .entry = pp_tables_entry,
@@ -54,7 +64,7 @@ static const struct pp_member_ops member_ops = {.tables = can_tables,
                                                 .merged = can_merged,
                                                 .tick = can_tick,
                                                 .next = can_next,
-                                                .goodbye = can_goodbye,
+                                                .goodbye = goodbye,
                                                 PP_MEMBER_REQUESTS(requests)};
 
 static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_role role,
@@ -64,14 +74,14 @@ static struct pp_substrate_node *create(struct pp_net *net, void *ctx, enum pp_r
         pp_member_new(sizeof *n, &member_ops, &can_lookup_ops, net->host, ctx, role, self, seed);
     if (n) {
         n->net = net;
-        n->upkeep_at = n->faces_at = n->settle_at = PP_NEVER;
+        n->upkeep_at = n->faces_at = n->open_at = PP_NEVER;
     }
     return n;
 }
 
 static void describe(struct pp_bytes payload, char *text, size_t cap)
 {
-    static const char *const own[] = {"STATE", "JOIN", "GIVE", "LEAVE"};
+    static const char *const own[] = {"STATE", "JOIN", "LEAVE"};
     pp_describe(payload, own, CAN_KINDS - PP_WIRE_OWN, text, cap);
 }
 

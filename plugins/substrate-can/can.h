@@ -3,31 +3,31 @@
  * node and what the files of this folder call of each other.
  *
  * A node has one home, the zone by which it is near to keys or not, and may keep wards: zones of
- * dead neighbours, which it routes for until a joiner or a neighbour whom they complete takes them.
- * So a death changes nobody else's nearness. Of two who claim the same part the stronger claim
- * stays: a home before a ward, the deeper, the smaller id; at each point one claim never yields.
+ * dead neighbours, which it routes for until a joiner comes or, after a while, whoever they make
+ * whole. So a death changes nobody else's nearness. All changes are claims: a node says which zones
+ * it holds, and of two who claim the same part the stronger claim stays: a home before a ward, the
+ * deeper, the smaller id. At each point one claim never yields.
  *
  * Its neighbours are exactly the nodes with a zone that touches (or, in a dispute, overlaps) one of
  * its own, each known from its own word. What neighbours say of theirs is hearsay: it bounds holes,
- * ranks takers, shortens ways and settles `covers`, and is asked before it is believed.
+ * shortens ways and settles `covers`, and is asked before it is believed.
  */
 #ifndef CAN_H
 #define CAN_H
 
 #include "zone.h"
 
-#include <common/member.h>
+#include <common/census.h>
 
-#define CAN_WIRE 2                   /* raise when the format changes */
-#define CAN_KNOWN 64                 /* peers that a client or joiner remembers */
+#define CAN_WIRE 3                   /* raise when the format changes */
 #define CAN_TAG_PROBE 1u             /* of a ping: it may have become a neighbour */
 #define CAN_TOUCHING 256             /* neighbours, at most */
 #define CAN_PLACE (2 * CAN_ZONE_LEN) /* with a peer in FIND: its home, its ward nearest the key */
+#define CAN_WIDE 8                   /* members look up a place so wide */
 
 enum can_kind {
-    CAN_STATE = PP_WIRE_OWN, /* my zones, and my neighbours if you have not heard; reply: yours */
-    CAN_JOIN,                /* let me in; reply: a zone, a referral or "busy" */
-    CAN_GIVE,                /* take these zones; the reply accepts */
+    CAN_STATE = PP_WIRE_OWN, /* my zones; reply: yours, and your neighbours if I have others */
+    CAN_JOIN,                /* I want this zone; reply: it is yours, busy, or where to ask */
     CAN_LEAVE,               /* I am gone; no reply */
     CAN_KINDS
 };
@@ -48,17 +48,16 @@ struct can_heard {
 /* What is known of a neighbour beside its entry. */
 struct can_facts {
     struct can_zones zones;
-    struct can_heard *list;   /* its neighbours, as it told them */
-    uint32_t version, listed; /* of its word, and of its list */
-    uint32_t where;           /* its endpoint as it stands in our list, hashed */
-    uint32_t stated;          /* when it last told its zones, in ticks of 2^24 ns */
+    struct can_heard *list; /* its neighbours, as it told them */
+    uint32_t version;       /* of its zones: rises */
+    uint32_t listed, told;  /* digests: of the list that we have, of the list that it has */
+    uint32_t stated;        /* when it last told its zones, in ticks of 2^24 ns */
     uint16_t n_list;
-    uint8_t contradicted; /* it now tells an older version than we hold */
 };
 
 /* What a node says of itself. */
 struct can_word {
-    uint32_t have, version; /* have: the version of the listener's list that is known */
+    uint32_t have, version, digest; /* have: digest of the listener's list that is known */
     struct can_zone zones[CAN_ZONES_MAX];
     uint8_t n;
     bool listed;
@@ -69,18 +68,17 @@ struct pp_substrate_node {
     struct pp_member m; /* first */
     const struct pp_net *net;
     struct can_zones zones;
-    struct pp_peerset near;               /* by id; before joining: whom we know */
-    struct can_facts *facts;              /* one for each of `near` */
-    pp_ns upkeep_at, faces_at, settle_at; /* settle_at: wards find a home */
-    pp_ns granted_until;
+    struct pp_peerset near, known; /* neighbours, by id; whom a client or joiner remembers */
+    struct can_facts *facts;       /* one for each of `near` */
+    pp_ns upkeep_at, faces_at;
+    pp_ns open_at; /* wards are kept until then */
+    struct pp_id joiner;
+    pp_ns granted_until; /* till then the joiner is waited for */
     uint32_t version;
     uint8_t referrals;
-    bool searching, giving;
-    bool holed, searched; /* a hole is looked after; it was searched and nobody found */
-    struct can_zone hole;
-    pp_ns hole_at;                  /* it is our turn to see to it */
-    struct can_zone granted, given; /* to the joiner; on offer to the taker */
-    struct pp_id joiner, taker;
+    bool holed, searched; /* a hole is looked after; it is being searched */
+    struct can_zone hole, wanted;
+    pp_ns hole_at; /* it is our turn to see to it */
 };
 
 static inline struct pp_substrate_node *can_node(const struct pp_member *m)
@@ -93,7 +91,7 @@ static inline const struct pp_substrate_node *can_of(const struct pp_agent *a)
     return (const struct pp_substrate_node *)a;
 }
 
-/* claims.c: what is known of the space, as claims in order, and descents of the partition tree. */
+/* claims.c: what is known of the space, as claims in order. */
 enum can_source { CAN_OWN, CAN_TABLE, CAN_HEARSAY };
 
 struct can_claim {
@@ -107,62 +105,59 @@ struct can_view {
     size_t n;
 };
 
-/* Own zones, neighbours', what they say of others; false: out of memory. */
-bool can_view_take(const struct pp_substrate_node *n, pp_ns now, struct can_view *view);
+/* Own zones, neighbours', what they say of others, as far as `least`; false: out of memory. */
+bool can_view_take(const struct pp_substrate_node *n, pp_ns now, enum can_source least,
+                   struct can_view *view);
 void can_view_sort(struct can_view *view);
-/* First claim of [from, to) that is not before the zone. */
-size_t can_view_lower(const struct can_view *view, size_t from, size_t to, struct can_zone zone);
 
-struct can_walk {
-    const struct can_view *view;
-    bool (*enter)(void *ctx, struct can_zone zone); /* is anything within of interest? */
-    void (*claim)(void *ctx, const struct can_claim *claim);
-    void (*gap)(void *ctx, struct can_zone zone); /* nobody holds any of it */
-    void *ctx;
-};
-void can_walk(const struct can_walk *walk);
-/* Is the ball round the key up to the distance tiled by the view? */
-bool can_ball_tiled(const struct can_space *space, const struct can_view *view,
-                    const struct pp_id *key, uint64_t distance);
-/* For `enter`, and first in the walk's ctx: may something within touch this zone from outside? */
-struct can_faces {
+/* The ball round a key, or, without a key, what touches a zone from outside. */
+struct can_region {
     const struct can_space *space;
+    const struct pp_id *key;
+    uint64_t distance;
     struct can_zone zone;
 };
-bool can_faces_enter(void *faces, struct can_zone zone);
+/* Is there a part of the region that nobody holds? One such; bit i of `turn`: which half of a zone
+ * of depth i is looked at first. */
+bool can_gap(const struct can_view *view, const struct can_region *region, uint32_t turn,
+             struct can_zone *gap);
+/* What a joiner should ask for: a ward rather than half of a home, then the largest; of equals the
+ * first if that is our own, else any. NULL: nothing is there. */
+const struct can_claim *can_richest(const struct can_claim *claims, size_t n,
+                                    struct pp_random *random);
 
 /* messages.c */
 void can_write_zone(struct pp_writer *w, struct can_zone zone);
-void can_read_zone(struct pp_reader *r, struct can_zone *zone);
-/* Our word on these zones; `list`: with our neighbours, those first that touch one of the zones. */
+/* false: no zone. */
+bool can_read_zone(struct pp_reader *r, struct can_zone *zone);
+/* Our word. list: with our neighbours, those first that touch `first` (NULL: our zones). */
 void can_write_word(struct pp_writer *w, const struct pp_substrate_node *n, uint32_t have,
-                    const struct can_zones *zones, bool list);
-void can_write_list(struct pp_writer *w, const struct pp_substrate_node *n,
-                    const struct can_zones *first);
+                    bool list, const struct can_zones *first);
 bool can_read_word(struct pp_reader *r, struct can_word *word); /* false: malformed */
+/* Of our neighbours, their endpoints and zones. */
+uint32_t can_digest(const struct pp_substrate_node *n);
 
-pp_request_fn can_on_find, can_on_state, can_on_join, can_on_give;
+pp_request_fn can_on_find, can_on_state, can_on_join;
 
 /* state.c */
+extern const struct pp_order can_by_id;
 size_t can_tables(const struct pp_member *m, struct pp_table out[PP_TABLES_MAX]);
 struct can_facts *can_find(const struct pp_substrate_node *n, const struct pp_id *id);
 bool can_wanted(const struct pp_member *m, const struct pp_id *id, uint32_t tag);
 void can_learn(struct pp_member *m, pp_ns now, const struct pp_peer *peer, uint32_t tag);
 void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id);
 void can_free(struct pp_member *m);
+bool can_touches(const struct pp_substrate_node *n, const struct can_zones *zones);
+/* A peer with these zones: a neighbour, or none. */
+void can_stand(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
+               const struct can_zones *zones);
 /* Our zones have changed: tells all neighbours and drops those that are none any more. */
 void can_changed(struct pp_substrate_node *n, pp_ns now);
 void can_greet(struct pp_member *m, const struct pp_peer *to, struct pp_writer *w);
 void can_greeted(struct pp_member *m, pp_ns now, struct pp_answer *answer);
-
-/* Peers that were told of with their zones: asked when they would be new neighbours. */
+/* Told of with a zone: asked when it would be a new neighbour. */
 void can_hear(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
               struct can_zone zone, const struct pp_peer *teller);
-void can_hear_page(struct pp_substrate_node *n, pp_ns now, const struct pp_page *page,
-                   const struct pp_peer *teller);
-/* A neighbour as another instance has it, and then its list: for arranging. */
-void can_put(struct pp_substrate_node *n, const struct pp_substrate_node *other, pp_ns now);
-void can_put_list(struct pp_substrate_node *n, const struct pp_substrate_node *other);
 
 /* join.c */
 void can_activated(struct pp_member *m, pp_ns now);
@@ -170,7 +165,6 @@ void can_place(struct pp_member *m, pp_ns now, const struct pp_result *result);
 
 /* route.c */
 extern const struct pp_lookup_ops can_lookup_ops;
-
 enum pp_covers can_covers(const struct pp_substrate_node *n, const struct pp_id *key, unsigned k);
 void can_rank(const struct pp_substrate_node *n, const struct pp_id *key, uint8_t out[PP_RANK_LEN]);
 void can_place_key(const struct pp_member *m, struct pp_id *key);
@@ -179,17 +173,8 @@ void can_merged(struct pp_member *m, pp_ns now, const struct pp_result *result);
 /* repair.c */
 void can_tick(struct pp_member *m, pp_ns now);
 pp_ns can_next(const struct pp_member *m);
-/* We keep a new ward: it waits for a joiner, or, where they pile up, is given away soon. */
-void can_warded(struct pp_substrate_node *n, pp_ns now);
 /* Something next to us changed: our faces are looked over soon. */
 void can_faces_soon(struct pp_substrate_node *n, pp_ns now);
-/* Does `a` come before `b` among the takers of a zone? */
-bool can_taker_before(struct can_zone zone, struct can_zone a, const struct pp_id *a_id,
-                      struct can_zone b, const struct pp_id *b_id);
-
-/* give.c: leaving, and wards given to those whom they make whole. */
-bool can_goodbye(struct pp_member *m, pp_ns now);
-void can_settle(struct pp_substrate_node *n, pp_ns now);
 
 /* check.c, arrange.c */
 void can_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink);

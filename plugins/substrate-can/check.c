@@ -10,9 +10,10 @@
 
 static void say_zones(const struct pp_sink *sink, const char *what, const struct can_zones *zones)
 {
+    static const char *const held[] = {"home", "ward", "open"};
     for (size_t i = 0; i < zones->n; i++) {
-        pp_say(sink, "%s %s %08x/%u", what, zones->at[i].ward ? "ward" : "home",
-               zones->at[i].prefix, zones->at[i].depth);
+        pp_say(sink, "%s %s %08x/%u", what, held[zones->at[i].hold], zones->at[i].prefix,
+               zones->at[i].depth);
     }
 }
 
@@ -27,36 +28,35 @@ void can_snapshot(const struct pp_substrate_node *n, const struct pp_sink *sink)
         snprintf(line, sizeof line, "neighbour %zu", i);
         say_zones(sink, line, &n->facts[i].zones);
     }
+    pp_say_set(sink, "known", &n->known);
 }
 
 static size_t check_alone(const struct pp_substrate_node *n, const struct pp_sink *sink)
 {
     char id[17];
-    size_t bad = 0, homes = 0;
     bool member = n->m.phase == PP_PHASE_MEMBER;
+    size_t bad =
+        pp_check_order(&n->m.a.self.id, "neighbour", &n->near, &can_by_id, CAN_TOUCHING, sink);
     pp_short_id(&n->m.a.self.id, id);
+    if (member && n->zones.n == 0) {
+        pp_say(sink, "%s: a member without a home", id);
+        bad++;
+    }
     for (size_t i = 0; i < n->zones.n; i++) {
-        homes += !n->zones.at[i].ward;
         for (size_t j = 0; j < i; j++) {
             if (can_nested(n->zones.at[i], n->zones.at[j])) {
                 pp_say(sink, "%s: own zones %zu and %zu overlap", id, j, i);
                 bad++;
             }
         }
-    }
-    if (member && homes != 1) {
-        pp_say(sink, "%s: a member with %zu homes", id, homes);
-        bad++;
-    }
-    for (size_t i = 0; i < n->near.n; i++) {
-        const struct can_zones *its = &n->facts[i].zones;
-        bool touches = !member;
-        for (size_t j = 0; j < its->n; j++) {
-            touches = touches || can_zones_meet(&n->net->space, &n->zones, its->at[j]);
+        if ((n->zones.at[i].hold == CAN_HOME) != (i == 0)) {
+            pp_say(sink, "%s: own zone %zu is the home, or the first is not", id, i);
+            bad++;
         }
-        const struct pp_id *at = &n->near.at[i].peer.id;
-        bool order = i == 0 || pp_id_compare(&n->near.at[i - 1].peer.id, at) < 0;
-        if (!touches || !order || pp_id_equal(at, &n->m.a.self.id)) {
+    }
+    for (size_t i = 0; member && i < n->near.n; i++) {
+        if (!can_touches(n, &n->facts[i].zones) ||
+            pp_id_equal(&n->near.at[i].peer.id, &n->m.a.self.id)) {
             pp_say(sink, "%s: neighbour %zu has no business in the table", id, i);
             bad++;
         }
@@ -64,116 +64,55 @@ static size_t check_alone(const struct pp_substrate_node *n, const struct pp_sin
     return bad;
 }
 
-/* All zones of all nodes, sorted; `peer` of a claim is its node's own peer. */
-static bool take_census(struct pp_substrate_node *const *nodes, size_t n, struct can_view *all)
+static size_t check_volume(const struct pp_census *all, const struct pp_sink *sink)
 {
-    size_t zones = 0;
-    for (size_t i = 0; i < n; i++) {
-        zones += nodes[i]->zones.n;
-    }
-    *all = (struct can_view){malloc((zones + 1) * sizeof *all->at), 0};
-    for (size_t i = 0; all->at && i < n; i++) {
-        for (size_t j = 0; j < nodes[i]->zones.n; j++) {
-            all->at[all->n++] =
-                (struct can_claim){nodes[i]->zones.at[j], CAN_OWN, &nodes[i]->m.a.self};
-        }
-    }
-    if (all->at) {
-        can_view_sort(all);
-    }
-    return all->at != NULL;
-}
-
-static size_t check_tiling(const struct can_view *all, const struct pp_sink *sink)
-{
-    size_t bad = 0;
-    uint64_t volume = 0;
-    char id[17], other[17];
+    uint64_t volume = 0, whole = UINT64_C(1) << CAN_DEPTH_MAX;
     for (size_t i = 0; i < all->n; i++) {
-        const struct can_claim *claim = &all->at[i];
-        volume += UINT64_C(1) << (CAN_DEPTH_MAX - claim->zone.depth);
-        if (i > 0 && can_inside(claim->zone, claim[-1].zone)) {
-            pp_say(sink, "zone %08x/%u of %s lies in %08x/%u of %s", claim->zone.prefix,
-                   claim->zone.depth, pp_short_id(&claim->peer->id, id), claim[-1].zone.prefix,
-                   claim[-1].zone.depth, pp_short_id(&claim[-1].peer->id, other));
-            bad++;
+        for (size_t j = 0; j < all->at[i]->zones.n; j++) {
+            volume += whole >> all->at[i]->zones.at[j].depth;
         }
     }
-    if (volume != UINT64_C(1) << CAN_DEPTH_MAX) {
-        pp_say(sink, "the zones fill %.6f of the space",
-               (double)volume / (double)(UINT64_C(1) << CAN_DEPTH_MAX));
-        bad++;
+    if (volume != whole) {
+        pp_say(sink, "the zones fill %.6f of the space", (double)volume / (double)whole);
     }
-    return bad;
+    return volume != whole;
 }
 
-struct census {
-    struct can_faces faces; /* first */
-    const struct pp_substrate_node *n;
-    const struct pp_sink *sink;
-    size_t bad;
-};
-
-/* A zone next to one of ours: its node must stand in our table with it. */
-static void must_know(void *ctx, const struct can_claim *claim)
+/* The neighbours are as they stand in the table, and all round us somebody stands there: then,
+ * since the zones fill the space once, nobody is missing. */
+static size_t check_within(const struct pp_census *all, size_t at, const struct pp_sink *sink)
 {
-    struct census *c = ctx;
+    const struct pp_substrate_node *n = all->at[at];
+    struct can_region faces = {.space = &n->net->space};
+    struct can_view view;
+    struct can_zone gap;
     char id[17], other[17];
-    if (pp_id_equal(&claim->peer->id, &c->n->m.a.self.id) ||
-        !can_abut(c->faces.space, c->faces.zone, claim->zone)) {
-        return;
-    }
-    const struct can_facts *facts = can_find(c->n, &claim->peer->id);
-    int at = facts ? can_zones_find(&facts->zones, claim->zone) : -1;
-    if (at < 0 || facts->zones.at[at].ward != claim->zone.ward) {
-        pp_say(c->sink, "%s: %s %s with zone %08x/%u", pp_short_id(&c->n->m.a.self.id, id),
-               facts ? "does not know" : "misses", pp_short_id(&claim->peer->id, other),
-               claim->zone.prefix, claim->zone.depth);
-        c->bad++;
-    }
-}
-
-/* And nobody with zones that he has not. */
-static size_t check_neighbour(const struct can_view *all, const struct pp_substrate_node *n,
-                              size_t neighbour, const struct pp_sink *sink)
-{
-    char id[17];
-    size_t bad = 0;
-    for (size_t j = 0; j < n->facts[neighbour].zones.n; j++) {
-        struct can_zone zone = n->facts[neighbour].zones.at[j];
-        size_t at = can_view_lower(all, 0, all->n, zone);
-        if (at == all->n || !can_zone_equal(all->at[at].zone, zone) ||
-            !pp_id_equal(&all->at[at].peer->id, &n->near.at[neighbour].peer.id)) {
-            pp_say(sink, "%s: neighbour %zu has no zone %08x/%u", pp_short_id(&n->m.a.self.id, id),
-                   neighbour, zone.prefix, zone.depth);
+    size_t bad = at == 0 ? check_volume(all, sink) : 0;
+    pp_short_id(&n->m.a.self.id, id);
+    for (size_t i = 0; i < n->near.n; i++) {
+        const struct pp_id *its = &n->near.at[i].peer.id;
+        size_t place = pp_census_lower(all, its);
+        if (place == all->n || !pp_id_equal(&pp_census_peer(all, place)->id, its) ||
+            !can_zones_same(&all->at[place]->zones, &n->facts[i].zones)) {
+            pp_say(sink, "%s: %s is gone or has other zones", id, pp_short_id(its, other));
             bad++;
         }
     }
+    if (!can_view_take(n, 0, CAN_TABLE, &view)) {
+        return bad + 1;
+    }
+    for (size_t i = 0; i < n->zones.n; i++) {
+        faces.zone = n->zones.at[i];
+        if (can_gap(&view, &faces, 0, &gap)) {
+            pp_say(sink, "%s: knows nobody in %08x/%u beside it", id, gap.prefix, gap.depth);
+            bad++;
+        }
+    }
+    free(view.at);
     return bad;
 }
 
 size_t can_check(struct pp_substrate_node *const *nodes, size_t n, const struct pp_sink *sink)
 {
-    struct can_view all;
-    size_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        bad += check_alone(nodes[i], sink);
-    }
-    if (n < 2 || !take_census(nodes, n, &all)) {
-        return bad;
-    }
-    bad += check_tiling(&all, sink);
-    for (size_t i = 0; i < n; i++) {
-        struct census c = {.n = nodes[i], .sink = sink};
-        for (size_t j = 0; j < nodes[i]->zones.n; j++) {
-            c.faces = (struct can_faces){&nodes[i]->net->space, nodes[i]->zones.at[j]};
-            can_walk(&(struct can_walk){&all, can_faces_enter, must_know, NULL, &c});
-        }
-        bad += c.bad;
-        for (size_t j = 0; j < nodes[i]->near.n; j++) {
-            bad += check_neighbour(&all, nodes[i], j, sink);
-        }
-    }
-    free(all.at);
-    return bad;
+    return pp_census_check_all(nodes, n, check_alone, check_within, sink);
 }

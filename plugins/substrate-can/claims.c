@@ -1,6 +1,6 @@
 /*
  * What a node knows of the space, as a sorted array of claims, and descents of the partition tree
- * that find who touches a zone, where nobody is, and whether a ball is tiled. Changes nothing.
+ * to a part of a region that nobody holds. Changes nothing.
  */
 #include "can.h"
 
@@ -39,7 +39,8 @@ static void add_hearsay(const struct pp_substrate_node *n, pp_ns now, const stru
     }
 }
 
-bool can_view_take(const struct pp_substrate_node *n, pp_ns now, struct can_view *view)
+bool can_view_take(const struct pp_substrate_node *n, pp_ns now, enum can_source least,
+                   struct can_view *view)
 {
     size_t most = n->zones.n + 1u;
     for (size_t i = 0; i < n->near.n; i++) {
@@ -52,17 +53,20 @@ bool can_view_take(const struct pp_substrate_node *n, pp_ns now, struct can_view
     add_all(view, &n->zones, &n->m.a.self, CAN_OWN);
     for (size_t i = 0; i < n->near.n; i++) {
         add_all(view, &n->facts[i].zones, &n->near.at[i].peer, CAN_TABLE);
-        add_hearsay(n, now, &n->facts[i], view);
+        if (least == CAN_HEARSAY) {
+            add_hearsay(n, now, &n->facts[i], view);
+        }
     }
     can_view_sort(view);
     return true;
 }
 
-size_t can_view_lower(const struct can_view *view, size_t from, size_t to, struct can_zone zone)
+/* First claim of [from, to) whose zone begins at `prefix` or behind it. */
+static size_t lower(const struct can_view *view, size_t from, size_t to, uint32_t prefix)
 {
     while (from < to) {
         size_t middle = (from + to) / 2;
-        if (can_zone_order(view->at[middle].zone, zone) < 0) {
+        if (view->at[middle].zone.prefix < prefix) {
             from = middle + 1;
         } else {
             to = middle;
@@ -71,71 +75,63 @@ size_t can_view_lower(const struct can_view *view, size_t from, size_t to, struc
     return from;
 }
 
-/* [from, to): the claims within the zone. */
-static void descend(const struct can_walk *walk, struct can_zone zone, size_t from, size_t to)
-{
-    if (!walk->enter(walk->ctx, zone)) {
-        return;
-    }
-    if (from == to) {
-        if (walk->gap) {
-            walk->gap(walk->ctx, zone);
-        }
-        return;
-    }
-    if (can_zone_equal(walk->view->at[from].zone, zone)) {
-        for (; from < to && can_zone_equal(walk->view->at[from].zone, zone); from++) {
-            if (walk->claim) {
-                walk->claim(walk->ctx, &walk->view->at[from]);
-            }
-        }
-        return;
-    }
-    struct can_zone high = can_half(zone, 1);
-    size_t middle = can_view_lower(walk->view, from, to, (struct can_zone){high.prefix, 0, false});
-    descend(walk, can_half(zone, 0), from, middle);
-    descend(walk, high, middle, to);
-}
-
-void can_walk(const struct can_walk *walk)
-{
-    descend(walk, (struct can_zone){0}, 0, walk->view->n);
-}
-
-struct ball {
-    const struct can_space *space;
-    const struct pp_id *key;
-    uint64_t distance;
-    bool open;
+struct descent {
+    const struct can_view *view;
+    const struct can_region *region;
+    uint32_t turn;
+    struct can_zone *gap;
 };
 
-static bool in_ball(void *ctx, struct can_zone zone)
+static bool reaches(const struct can_region *region, struct can_zone zone)
 {
-    const struct ball *ball = ctx;
-    return !ball->open && can_near(ball->space, ball->key, zone).zone <= ball->distance;
+    if (region->key) {
+        return can_near(region->space, region->key, zone).zone <= region->distance;
+    }
+    return !can_inside(zone, region->zone) &&
+           (can_inside(region->zone, zone) || can_abut(region->space, region->zone, zone));
 }
 
-static void ball_open(void *ctx, struct can_zone zone)
+/* [from, to): the claims within the zone. */
+static bool descend(const struct descent *d, struct can_zone zone, size_t from, size_t to)
 {
-    struct ball *ball = ctx;
-    (void)zone;
-    ball->open = true;
-}
-
-bool can_ball_tiled(const struct can_space *space, const struct can_view *view,
-                    const struct pp_id *key, uint64_t distance)
-{
-    struct ball ball = {space, key, distance, false};
-    struct can_walk walk = {view, in_ball, NULL, ball_open, &ball};
-    can_walk(&walk);
-    return !ball.open;
-}
-
-bool can_faces_enter(void *ctx, struct can_zone zone)
-{
-    const struct can_faces *faces = ctx;
-    if (can_inside(zone, faces->zone)) {
+    if (!reaches(d->region, zone)) {
         return false;
     }
-    return can_inside(faces->zone, zone) || can_abut(faces->space, faces->zone, zone);
+    if (from == to) {
+        *d->gap = zone;
+        return true;
+    }
+    if (can_zone_equal(d->view->at[from].zone, zone)) {
+        return false;
+    }
+    size_t middle = lower(d->view, from, to, can_half(zone, 1).prefix);
+    unsigned first = d->turn >> zone.depth % 32 & 1u;
+    for (unsigned bit = first, i = 0; i < 2; i++, bit = !bit) {
+        if (descend(d, can_half(zone, bit), bit ? middle : from, bit ? to : middle)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool can_gap(const struct can_view *view, const struct can_region *region, uint32_t turn,
+             struct can_zone *gap)
+{
+    struct descent d = {view, region, turn, gap};
+    return descend(&d, (struct can_zone){0}, 0, view->n);
+}
+
+const struct can_claim *can_richest(const struct can_claim *claims, size_t n,
+                                    struct pp_random *random)
+{
+    const struct can_claim *best = NULL;
+    size_t ties = 0;
+    for (size_t i = 0; i < n; i++) {
+        int more = !best ? 1 : (claims[i].zone.hold != CAN_HOME) - (best->zone.hold != CAN_HOME);
+        more = more ? more : best->zone.depth - claims[i].zone.depth;
+        ties = more > 0 ? 0 : ties + (more == 0);
+        bool any = more == 0 && best->source != CAN_OWN && pp_random_below(random, ties + 1) == 0;
+        best = more > 0 || any ? &claims[i] : best;
+    }
+    return best;
 }

@@ -8,53 +8,60 @@ void can_write_zone(struct pp_writer *w, struct can_zone zone)
     pp_write(w, octets, sizeof octets);
 }
 
-void can_read_zone(struct pp_reader *r, struct can_zone *zone)
+bool can_read_zone(struct pp_reader *r, struct can_zone *zone)
 {
     const uint8_t *octets = pp_read(r, CAN_ZONE_LEN);
-    *zone = (struct can_zone){0};
-    if (octets && !can_zone_get(octets, zone)) {
-        r->failed = true;
-    }
+    return octets && can_zone_get(octets, zone);
 }
 
-static bool touches(const struct pp_substrate_node *n, const struct can_zones *zones,
-                    struct can_zone zone)
-{
-    return !zones || can_zones_meet(&n->net->space, zones, zone);
-}
-
-void can_write_list(struct pp_writer *w, const struct pp_substrate_node *n,
-                    const struct can_zones *first)
-{
+/* Our neighbours, one line for each of their zones. */
+struct list {
     struct pp_peer peers[UINT8_MAX];
     uint8_t extra[UINT8_MAX * CAN_ZONE_LEN];
-    size_t count = 0;
-    for (int pass = 0; pass < (first ? 2 : 1); pass++) {
-        for (size_t i = 0; i < n->near.n; i++) {
-            const struct can_zones *its = &n->facts[i].zones;
-            for (size_t j = 0; j < its->n && count < UINT8_MAX; j++) {
-                if (touches(n, first, its->at[j]) == (pass == 0)) {
-                    peers[count] = n->near.at[i].peer;
-                    can_zone_put(extra + count++ * CAN_ZONE_LEN, its->at[j]);
-                }
+    size_t n;
+};
+
+/* Those whose zones touch `first` (NULL: all), or the others. */
+static void add(struct list *list, const struct pp_substrate_node *n, const struct can_zones *first,
+                bool touching)
+{
+    for (size_t i = 0; i < n->near.n; i++) {
+        const struct can_zones *its = &n->facts[i].zones;
+        for (size_t j = 0; j < its->n && list->n < UINT8_MAX; j++) {
+            if ((!first || can_zones_meet(&n->net->space, first, its->at[j])) == touching) {
+                list->peers[list->n] = n->near.at[i].peer;
+                can_zone_put(list->extra + list->n++ * CAN_ZONE_LEN, its->at[j]);
             }
         }
     }
-    pp_write_page(w, peers, count, 0, extra, CAN_ZONE_LEN);
+}
+
+uint32_t can_digest(const struct pp_substrate_node *n)
+{
+    static const uint8_t key[16] = {0};
+    struct list list = {.n = 0};
+    add(&list, n, NULL, true);
+    uint64_t digests[] = {pp_siphash(key, list.peers, list.n * sizeof *list.peers),
+                          pp_siphash(key, list.extra, list.n * CAN_ZONE_LEN)};
+    return (uint32_t)pp_siphash(key, digests, sizeof digests) | 1; /* 0: none */
 }
 
 void can_write_word(struct pp_writer *w, const struct pp_substrate_node *n, uint32_t have,
-                    const struct can_zones *zones, bool list)
+                    bool listed, const struct can_zones *first)
 {
+    struct list list = {.n = 0};
     pp_write32(w, have);
     pp_write32(w, n->version);
-    pp_write8(w, (uint8_t)zones->n);
-    for (size_t i = 0; i < zones->n; i++) {
-        can_write_zone(w, zones->at[i]);
+    pp_write32(w, can_digest(n));
+    pp_write8(w, (uint8_t)n->zones.n);
+    for (size_t i = 0; i < n->zones.n; i++) {
+        can_write_zone(w, n->zones.at[i]);
     }
-    pp_write8(w, list);
-    if (list) {
-        can_write_list(w, n, zones->n > 0 ? zones : NULL);
+    pp_write8(w, listed);
+    if (listed) {
+        add(&list, n, first ? first : &n->zones, true);
+        add(&list, n, first ? first : &n->zones, false);
+        pp_write_page(w, list.peers, list.n, 0, list.extra, CAN_ZONE_LEN);
     }
 }
 
@@ -62,20 +69,19 @@ bool can_read_word(struct pp_reader *r, struct can_word *word)
 {
     word->have = pp_read32(r);
     word->version = pp_read32(r);
+    word->digest = pp_read32(r);
     word->n = pp_read8(r);
-    if (word->n > CAN_ZONES_MAX) {
-        r->failed = true;
-    }
-    for (size_t i = 0; !r->failed && i < word->n; i++) {
-        can_read_zone(r, &word->zones[i]);
+    bool good = word->n <= CAN_ZONES_MAX;
+    for (size_t i = 0; good && i < word->n; i++) {
+        good = can_read_zone(r, &word->zones[i]) && (word->zones[i].hold == CAN_HOME) == (i == 0);
         for (size_t j = 0; j < i; j++) {
-            r->failed = r->failed || can_nested(word->zones[i], word->zones[j]);
+            good = good && !can_nested(word->zones[i], word->zones[j]);
         }
     }
     word->listed = pp_read8(r);
     word->list.n = 0;
-    if (word->listed && !r->failed) {
+    if (word->listed && good) {
         pp_read_page(r, &word->list, CAN_ZONE_LEN);
     }
-    return pp_read_done(r);
+    return good && pp_read_done(r);
 }

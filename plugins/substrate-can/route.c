@@ -12,43 +12,34 @@
 #include <stdlib.h>
 
 #define SHORTCUTS 3
-#define GATHERED (CAN_TOUCHING + 1 + SHORTCUTS)
+#define GATHERED (2 * CAN_TOUCHING)
 
-static void rank_zone(const struct can_space *space, const struct pp_id *key,
-                      const struct can_zone *zone, const struct pp_id *id, uint8_t out[PP_RANK_LEN])
+/* By the home; without one it comes last. */
+static void rank_home(const struct can_space *space, const struct pp_id *key,
+                      const struct can_zone *home, const struct pp_id *id, uint8_t out[PP_RANK_LEN])
 {
-    struct can_near near = {UINT64_MAX, UINT64_MAX};
-    if (zone) {
-        near = can_near(space, key, *zone);
-    }
+    struct can_near near =
+        home ? can_near(space, key, *home) : (struct can_near){UINT64_MAX, UINT64_MAX};
     memset(out, 0, PP_RANK_LEN);
     pp_put64(out, near.zone);
     pp_put64(out + 8, near.centre);
     memcpy(out + 16, id->b, PP_ID_LEN);
 }
 
-static void rank_zones(const struct pp_substrate_node *n, const struct can_zones *zones,
-                       const struct pp_id *id, const struct pp_id *key, uint8_t out[PP_RANK_LEN])
-{
-    const struct can_zone *home = zones->n > 0 ? &zones->at[can_zones_home(zones)] : NULL;
-    rank_zone(&n->net->space, key, home, id, out);
-}
-
 void can_rank(const struct pp_substrate_node *n, const struct pp_id *key, uint8_t out[PP_RANK_LEN])
 {
-    rank_zones(n, &n->zones, &n->m.a.self.id, key, out);
+    rank_home(&n->net->space, key, n->zones.at, &n->m.a.self.id, out);
 }
 
-/* For the engine: by the home that was told; unknown ones come last. */
 static void rank(const struct pp_agent *a, const struct pp_id *key, const struct pp_peer *peer,
                  const uint8_t *extra, uint8_t out[PP_RANK_LEN])
 {
-    const struct pp_substrate_node *n = can_of(a);
     struct can_zone home;
+    bool told = can_zone_get(extra, &home) || can_zone_get(extra + CAN_ZONE_LEN, &home);
     if (a->active && pp_id_equal(&peer->id, &a->self.id)) {
-        can_rank(n, key, out);
+        can_rank(can_of(a), key, out);
     } else {
-        rank_zone(&n->net->space, key, can_zone_get(extra, &home) ? &home : NULL, &peer->id, out);
+        rank_home(&can_of(a)->net->space, key, told ? &home : NULL, &peer->id, out);
     }
 }
 
@@ -59,6 +50,11 @@ struct candidate {
     uint8_t extra[CAN_PLACE];
 };
 
+struct candidates {
+    struct candidate at[GATHERED];
+    size_t n;
+};
+
 static int by_reach(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
@@ -66,111 +62,113 @@ static int by_reach(const void *a, const void *b)
                                 : (x->reach > y->reach) - (x->reach < y->reach);
 }
 
-static struct candidate candidate(const struct pp_substrate_node *n, const struct pp_peer *peer,
-                                  const struct can_zones *zones, const struct pp_id *key)
+static void add(struct candidates *list, const struct pp_substrate_node *n, const struct pp_id *key,
+                const struct pp_peer *peer, const struct can_zones *zones)
 {
-    struct candidate c = {UINT64_MAX, *peer, {0}};
+    struct candidate *c = &list->at[list->n++];
     uint64_t nearest = UINT64_MAX;
+    *c = (struct candidate){UINT64_MAX, *peer, {0}};
     for (size_t i = 0; i < zones->n; i++) {
         uint64_t distance = can_near(&n->net->space, key, zones->at[i]).zone;
-        c.reach = distance < c.reach ? distance : c.reach;
-        if (!zones->at[i].ward) {
-            can_zone_put(c.extra, zones->at[i]);
-        } else if (distance < nearest) {
-            nearest = distance;
-            can_zone_put(c.extra + CAN_ZONE_LEN, zones->at[i]);
+        c->reach = distance < c->reach ? distance : c->reach;
+        if (i == 0 || distance < nearest) {
+            nearest = i == 0 ? nearest : distance;
+            can_zone_put(c->extra + (i == 0 ? 0 : CAN_ZONE_LEN), zones->at[i]);
         }
     }
-    return c;
 }
 
-/* Of our neighbours' neighbours those whose homes are nearer to the key than `best`, the nearest
- * three. They are hearsay: the asker asks them and goes round whoever is gone. */
-static size_t shortcuts(const struct pp_substrate_node *n, const struct pp_id *key, uint64_t best,
-                        struct candidate out[SHORTCUTS])
+/* Of whom the neighbours told, those with homes nearer than `best`. */
+static void add_told(struct candidates *list, const struct pp_substrate_node *n, pp_ns now,
+                     const struct pp_id *key, uint64_t best)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n->near.n && n->net->shortcuts && best > 0; i++) {
-        for (size_t j = 0; j < n->facts[i].n_list; j++) {
-            const struct can_heard *heard = &n->facts[i].list[j];
-            uint64_t reach = can_near(&n->net->space, key, heard->zone).zone;
-            size_t at = count;
-            while (at > 0 && reach < out[at - 1].reach) {
-                at--;
-            }
-            bool twice = at > 0 && pp_id_equal(&out[at - 1].peer.id, &heard->peer.id);
-            if (heard->zone.ward || reach >= best || at == SHORTCUTS || twice ||
-                can_find(n, &heard->peer.id) || pp_id_equal(&heard->peer.id, &n->m.a.self.id)) {
-                continue;
-            }
-            count += count < SHORTCUTS;
-            memmove(out + at + 1, out + at, (count - 1 - at) * sizeof *out);
-            out[at] = candidate(n, &heard->peer,
-                                &(struct can_zones){(struct can_zone *)&heard->zone, 1}, key);
+    struct can_view view;
+    const struct pp_peer *before = NULL;
+    if (!can_view_take(n, now, CAN_HEARSAY, &view)) {
+        return;
+    }
+    for (size_t i = 0; i < view.n && list->n < GATHERED; i++) {
+        const struct can_claim *claim = &view.at[i];
+        bool again = before && pp_id_equal(&before->id, &claim->peer->id); /* by another */
+        if (claim->source == CAN_HEARSAY && claim->zone.hold == CAN_HOME && !again &&
+            can_near(&n->net->space, key, claim->zone).zone < best) {
+            add(list, n, key, claim->peer, &(struct can_zones){&view.at[i].zone, 1});
+            uint8_t *extra = list->at[list->n - 1].extra; /* in the ward's place: not sure */
+            memcpy(extra + CAN_ZONE_LEN, extra, CAN_ZONE_LEN);
+            memset(extra, 0, CAN_ZONE_LEN);
+            before = claim->peer;
         }
     }
-    return count;
+    free(view.at);
 }
 
-/* Shortcuts, and ourselves, when active, and all unsuspected neighbours, nearest first. */
-static size_t gather(const struct pp_substrate_node *n, const struct pp_id *key,
-                     struct candidate out[GATHERED])
+/* Nearest first: ourselves, when active, all unsuspected neighbours, and a few of whom they told,
+ * who are hearsay: the asker asks them and goes round whoever is gone. */
+static void gather(const struct pp_substrate_node *n, pp_ns now, const struct pp_id *key,
+                   struct candidates *list)
 {
-    struct candidate near[SHORTCUTS];
-    size_t count = 0;
+    uint64_t best = UINT64_MAX;
+    list->n = 0;
     if (n->m.a.active) {
-        out[count++] = candidate(n, &n->m.a.self, &n->zones, key);
+        add(list, n, key, &n->m.a.self, &n->zones);
     }
     for (size_t i = 0; i < n->near.n; i++) {
         if (!(n->near.at[i].flags & PP_ENTRY_SUSPECT)) {
-            out[count++] = candidate(n, &n->near.at[i].peer, &n->facts[i].zones, key);
+            add(list, n, key, &n->near.at[i].peer, &n->facts[i].zones);
         }
     }
-    qsort(out, count, sizeof *out, by_reach);
-    size_t more = count > 0 ? shortcuts(n, key, out[0].reach, near) : 0;
-    memmove(out + more, out, count * sizeof *out);
-    memcpy(out, near, more * sizeof *out);
-    return count + more;
+    size_t first = list->n, told = 0;
+    for (size_t i = 0; i < first; i++) {
+        best = list->at[i].reach < best ? list->at[i].reach : best;
+    }
+    if (best > 0 && n->net->shortcuts) {
+        add_told(list, n, now, key, best);
+        told = list->n - first;
+    }
+    qsort(list->at, list->n, sizeof *list->at, by_reach);
+    if (told > SHORTCUTS) { /* they stand before all others */
+        list->n = SHORTCUTS + first;
+        memmove(list->at + SHORTCUTS, list->at + told, first * sizeof *list->at);
+    }
+    for (size_t i = 0; i < n->known.n && !n->m.a.active; i++) {
+        add(list, n, key, &n->known.at[i].peer, &(struct can_zones){NULL, 0});
+    }
 }
 
 void can_on_find(struct pp_member *m, pp_ns now, const struct pp_rx *rx,
                  const struct pp_header *header, struct pp_reader *body)
 {
-    struct pp_substrate_node *n = can_node(m);
-    struct candidate near[GATHERED];
+    struct candidates list;
     struct pp_peer peers[GATHERED];
     uint8_t extra[GATHERED * CAN_PLACE];
     struct pp_find find;
     struct pp_writer w;
-    size_t known = 0;
-    (void)now;
+    size_t n = 0;
     if (pp_read_find(body, &find) != PP_OK) {
         return;
     }
-    size_t count = gather(n, &find.key, near);
-    for (size_t i = 0; i < count && known < UINT8_MAX; i++) {
-        if (n->m.a.active || near[i].reach < UINT64_MAX) {
-            peers[known] = near[i].peer;
-            memcpy(extra + known++ * CAN_PLACE, near[i].extra, CAN_PLACE);
-        }
+    gather(can_node(m), now, &find.key, &list);
+    for (; n < list.n && n < UINT8_MAX; n++) {
+        peers[n] = list.at[n].peer;
+        memcpy(extra + n * CAN_PLACE, list.at[n].extra, CAN_PLACE);
     }
-    bool complete = known > 0 && pp_id_equal(&peers[0].id, &n->m.a.self.id);
-    pp_agent_begin_reply(&n->m.a, &w, header);
-    pp_write8(&w, complete);
-    pp_write_page(&w, peers, known, find.from, extra, CAN_PLACE);
-    pp_agent_send(&n->m.a, &rx->from, &w);
+    pp_agent_begin_reply(&m->a, &w, header);
+    pp_write8(&w, n > 0 && pp_id_equal(&peers[0].id, &m->a.self.id));
+    pp_write_page(&w, peers, n, find.from, extra, CAN_PLACE);
+    pp_agent_send(&m->a, &rx->from, &w);
 }
 
 static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
 {
-    struct candidate near[GATHERED];
-    size_t count = gather(can_of(a), &l->key, near);
-    for (size_t i = 0; i < count; i++) {
-        pp_lookup_seed(a, now, l, &near[i].peer, near[i].extra, false);
+    struct candidates list;
+    gather(can_of(a), now, &l->key, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        pp_lookup_seed(a, now, l, &list.at[i].peer, list.at[i].extra, false);
     }
 }
 
-/* All zones that the look-up was told of, the dead ones' too (nobody lives there), and our own. */
+/* All zones that the look-up was told of by their neighbours, the dead ones' too (nobody lives
+ * there), and our own. */
 static bool view_told(const struct pp_substrate_node *n, const struct pp_lookup *l,
                       struct can_view *view)
 {
@@ -179,7 +177,8 @@ static bool view_told(const struct pp_substrate_node *n, const struct pp_lookup 
         const struct pp_lookup_peer *who = &l->at[i / 2];
         struct can_claim *claim = &view->at[view->n];
         claim->source = CAN_TABLE;
-        view->n += can_zone_get(who->extra + i % 2 * CAN_ZONE_LEN, &claim->zone) && !who->inactive;
+        view->n += can_zone_get(who->extra + i % 2 * CAN_ZONE_LEN, &claim->zone) &&
+                   (claim->zone.hold == CAN_HOME) == (i % 2 == 0) && !who->inactive;
     }
     for (size_t i = 0; view->at && n->m.a.active && i < n->zones.n; i++) {
         view->at[view->n++] = (struct can_claim){n->zones.at[i], CAN_OWN, NULL};
@@ -190,37 +189,52 @@ static bool view_told(const struct pp_substrate_node *n, const struct pp_lookup 
     return view->at != NULL;
 }
 
+static bool tiled(const struct pp_substrate_node *n, const struct can_view *view,
+                  const struct pp_id *key, const uint8_t rank_of_last[PP_RANK_LEN])
+{
+    struct can_zone gap;
+    struct can_region ball = {&n->net->space, key, pp_get64(rank_of_last), {0}};
+    return !can_gap(view, &ball, 0, &gap);
+}
+
+/* The answer's members, in order, from `from` on. */
+static const struct pp_lookup_peer *answered(const struct pp_lookup *l, size_t *from)
+{
+    while (*from < l->n) {
+        const struct pp_lookup_peer *who = &l->at[(*from)++];
+        if (who->state == PP_ASK_ANSWERED && !who->inactive) {
+            return who;
+        }
+    }
+    return NULL;
+}
+
 static bool closed(const struct pp_agent *a, const struct pp_lookup *l)
 {
     const struct pp_lookup_peer *last = NULL;
     struct can_view view;
-    size_t answered = 0;
-    for (size_t i = 0; i < l->n && answered < l->k; i++) {
-        if (l->at[i].state == PP_ASK_ANSWERED && !l->at[i].inactive) {
-            last = &l->at[i];
-            answered++;
-        }
+    size_t at = 0;
+    for (size_t i = 0; i < l->k; i++) {
+        last = answered(l, &at);
     }
-    if (answered < l->k || !view_told(can_of(a), l, &view)) {
+    if (!last || !view_told(can_of(a), l, &view)) {
         return true; /* nobody is left to ask */
     }
-    bool tiled = can_ball_tiled(&can_of(a)->net->space, &view, &l->key, pp_get64(last->rank));
+    bool done = tiled(can_of(a), &view, &l->key, last->rank);
     free(view.at);
-    return tiled;
+    return done;
 }
 
 /* Mean volume of the k homes: where all are alive, that of one in N. */
 static uint64_t spacing(const struct pp_lookup *l)
 {
+    const struct pp_lookup_peer *who;
+    struct can_zone home;
     uint64_t sum = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < l->n && n < l->k; i++) {
-        const struct pp_lookup_peer *who = &l->at[i];
-        struct can_zone home;
-        if (who->state == PP_ASK_ANSWERED && !who->inactive && can_zone_get(who->extra, &home)) {
-            sum += UINT64_C(1) << (CAN_DEPTH_MAX - home.depth);
-            n++;
-        }
+    size_t at = 0, n = 0;
+    while (n < l->k && (who = answered(l, &at)) && can_zone_get(who->extra, &home)) {
+        sum += UINT64_C(1) << (CAN_DEPTH_MAX - home.depth);
+        n++;
     }
     uint64_t mean = n > 0 ? sum / n : 0; /* in 2^-32 of the space */
     return mean >> 32 ? UINT64_MAX : mean << 32;
@@ -233,12 +247,11 @@ const struct pp_lookup_ops can_lookup_ops = {.extra_len = CAN_PLACE,
                                              .spacing_told = spacing,
                                              PP_MEMBER_LOOKUP_OPS};
 
+/* Where we belong, or, of a hole, who lives in it. */
 void can_place_key(const struct pp_member *m, struct pp_id *key)
 {
     const struct pp_substrate_node *n = can_node(m);
-    if (n->zones.n > 0) {
-        *key = can_middle(&n->net->space, n->zones.at[can_zones_home(&n->zones)]);
-    }
+    *key = can_middle(&n->net->space, n->holed ? n->hole : n->zones.at[0]);
 }
 
 void can_merged(struct pp_member *m, pp_ns now, const struct pp_result *result)
@@ -250,19 +263,18 @@ void can_merged(struct pp_member *m, pp_ns now, const struct pp_result *result)
 
 /* Homes nearer than ours; *sure: of unsuspected neighbours, or such as two neighbours name. */
 static size_t nearer(const struct pp_substrate_node *n, const struct can_view *view,
-                     const struct pp_id *key, size_t *sure)
+                     const struct pp_id *key, const uint8_t own[PP_RANK_LEN], size_t *sure)
 {
-    uint8_t own[PP_RANK_LEN], other[PP_RANK_LEN];
+    uint8_t other[PP_RANK_LEN];
     size_t count = 0, run = 0;
-    can_rank(n, key, own);
     *sure = 0;
     for (size_t i = 0; i < view->n; i++) {
         const struct can_claim *claim = &view->at[i];
         bool again = i > 0 && can_zone_equal(claim->zone, claim[-1].zone) &&
                      pp_id_equal(&claim->peer->id, &claim[-1].peer->id);
         run = again ? run + 1 : 1;
-        rank_zone(&n->net->space, key, &claim->zone, &claim->peer->id, other);
-        if (claim->zone.ward || memcmp(other, own, PP_RANK_LEN) >= 0) {
+        rank_home(&n->net->space, key, &claim->zone, &claim->peer->id, other);
+        if (claim->zone.hold != CAN_HOME || memcmp(other, own, PP_RANK_LEN) >= 0) {
             continue;
         }
         const struct pp_entry *entry = pp_tables_entry(&n->m, &claim->peer->id);
@@ -277,12 +289,11 @@ enum pp_covers can_covers(const struct pp_substrate_node *n, const struct pp_id 
     uint8_t own[PP_RANK_LEN];
     struct can_view view;
     size_t sure;
-    if (!n->m.a.active || n->zones.n == 0 || !can_view_take(n, 0, &view)) {
+    if (!n->m.a.active || n->zones.n == 0 || !can_view_take(n, 0, CAN_HEARSAY, &view)) {
         return PP_COVERS_UNKNOWN;
     }
     can_rank(n, key, own);
-    size_t all = nearer(n, &view, key, &sure);
-    bool yes = all < k && can_ball_tiled(&n->net->space, &view, key, pp_get64(own));
+    bool yes = nearer(n, &view, key, own, &sure) < k && tiled(n, &view, key, own);
     free(view.at);
     return yes ? PP_COVERS_YES : sure >= k ? PP_COVERS_NO : PP_COVERS_UNKNOWN;
 }

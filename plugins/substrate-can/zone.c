@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define WARD 0x80u
+#define HOLD_SHIFT 6
 
 struct can_space can_space(unsigned d)
 {
@@ -34,18 +34,18 @@ bool can_nested(struct can_zone a, struct can_zone b)
 struct can_zone can_half(struct can_zone zone, unsigned bit)
 {
     uint32_t last = (uint32_t)bit << (CAN_DEPTH_MAX - 1 - zone.depth);
-    return (struct can_zone){zone.prefix | last, (uint8_t)(zone.depth + 1), zone.ward};
+    return (struct can_zone){zone.prefix | last, (uint8_t)(zone.depth + 1), zone.hold};
 }
 
 struct can_zone can_parent(struct can_zone zone)
 {
     uint8_t depth = (uint8_t)(zone.depth - 1);
-    return (struct can_zone){zone.prefix & mask(depth), depth, zone.ward};
+    return (struct can_zone){zone.prefix & mask(depth), depth, zone.hold};
 }
 
 struct can_zone can_sibling(struct can_zone zone)
 {
-    zone.prefix ^= UINT32_C(1) << (CAN_DEPTH_MAX - zone.depth);
+    zone.prefix ^= zone.depth > 0 ? UINT32_C(1) << (CAN_DEPTH_MAX - zone.depth) : 0;
     return zone;
 }
 
@@ -65,76 +65,70 @@ struct can_zone can_half_for(struct can_zone zone, struct can_zone owner, struct
     return takes_high ? high : can_half(zone, 0);
 }
 
-static uint32_t coordinate(const struct can_space *space, const struct pp_id *id, unsigned j)
+/* Bit i of a zone's prefix, counted in the bits of an id. */
+static unsigned place_of(const struct can_space *space, unsigned i)
 {
-    uint32_t value = 0;
-    for (unsigned bit = j * space->w; bit < (j + 1) * space->w; bit++) {
-        value = value << 1 | ((unsigned)id->b[bit / 8] >> (7 - bit % 8) & 1u);
-    }
-    return value;
+    return i % space->d * space->w + i / space->d;
 }
 
 struct can_zone can_point(const struct can_space *space, const struct pp_id *id)
 {
-    struct can_zone point = {0, CAN_DEPTH_MAX, false};
+    struct can_zone point = {0, CAN_DEPTH_MAX, CAN_HOME};
     for (unsigned i = 0; i < CAN_DEPTH_MAX; i++) {
-        unsigned bit = i % space->d * space->w + i / space->d;
-        point.prefix = point.prefix << 1 | ((unsigned)id->b[bit / 8] >> (7 - bit % 8) & 1u);
+        unsigned at = place_of(space, i);
+        point.prefix = point.prefix << 1 | ((unsigned)id->b[at / 8] >> (7 - at % 8) & 1u);
     }
     return point;
-}
-
-/* Where a zone begins in each dimension, and how long it is. */
-struct box {
-    uint32_t from[CAN_D_MAX], len[CAN_D_MAX];
-};
-
-static void box_of(const struct can_space *space, struct can_zone zone, struct box *box)
-{
-    for (unsigned j = 0; j < space->d; j++) {
-        box->from[j] = 0;
-        box->len[j] = UINT32_C(1) << space->w;
-    }
-    for (unsigned i = 0, j = 0; i < zone.depth; i++, j = j + 1 == space->d ? 0 : j + 1) {
-        box->len[j] >>= 1;
-        if (zone.prefix >> (CAN_DEPTH_MAX - 1 - i) & 1u) {
-            box->from[j] += box->len[j];
-        }
-    }
 }
 
 struct pp_id can_middle(const struct can_space *space, struct can_zone zone)
 {
     struct pp_id id = {{0}};
-    struct box box;
-    box_of(space, zone, &box);
-    for (unsigned j = 0; j < space->d; j++) {
-        uint32_t middle = box.from[j] + box.len[j] / 2;
-        for (unsigned i = 0; i < space->w; i++) {
-            unsigned bit = j * space->w + i;
-            uint32_t one = middle >> (space->w - 1 - i) & 1u;
-            id.b[bit / 8] |= (uint8_t)(one << (7 - bit % 8));
-        }
+    for (unsigned i = 0; i < CAN_DEPTH_MAX; i++) {
+        unsigned at = place_of(space, i); /* behind the zone's bits a one for each dimension */
+        unsigned one = i < zone.depth ? zone.prefix >> (CAN_DEPTH_MAX - 1 - i) & 1u
+                                      : i < zone.depth + space->d;
+        id.b[at / 8] |= (uint8_t)(one << (7 - at % 8));
     }
     return id;
+}
+
+/* Middle of a zone and half its length in each dimension, in half units. */
+struct box {
+    uint64_t middle[CAN_D_MAX], half[CAN_D_MAX];
+};
+
+static void box_of(const struct can_space *space, struct can_zone zone, struct box *box)
+{
+    for (unsigned j = 0; j < space->d; j++) {
+        box->middle[j] = box->half[j] = UINT64_C(1) << space->w;
+    }
+    for (unsigned i = 0, j = 0; i < zone.depth; i++, j = j + 1 == space->d ? 0 : j + 1) {
+        bool high = zone.prefix >> (CAN_DEPTH_MAX - 1 - i) & 1u;
+        box->half[j] /= 2;
+        box->middle[j] += high ? box->half[j] : -box->half[j];
+    }
+}
+
+/* The shorter way round. */
+static uint64_t between(const struct can_space *space, uint64_t a, uint64_t b)
+{
+    uint64_t round = (UINT64_C(2) << space->w) - 1, there = (a - b) & round, back = (b - a) & round;
+    return there < back ? there : back;
 }
 
 bool can_abut(const struct can_space *space, struct can_zone a, struct can_zone b)
 {
     struct box p, q;
-    uint32_t round = (UINT32_C(1) << space->w) - 1;
     bool touched = false;
     box_of(space, a, &p);
     box_of(space, b, &q);
     for (unsigned j = 0; j < space->d; j++) {
-        bool overlap = ((q.from[j] - p.from[j]) & round) < p.len[j] ||
-                       ((p.from[j] - q.from[j]) & round) < q.len[j];
-        bool touch = ((p.from[j] + p.len[j] - q.from[j]) & round) == 0 ||
-                     ((q.from[j] + q.len[j] - p.from[j]) & round) == 0;
-        if (!overlap && (!touch || touched)) {
+        uint64_t gap = between(space, p.middle[j], q.middle[j]), both = p.half[j] + q.half[j];
+        if (gap > both || (gap == both && touched)) {
             return false;
         }
-        touched = touched || !overlap;
+        touched = touched || gap == both;
     }
     return touched;
 }
@@ -144,19 +138,15 @@ struct can_near can_near(const struct can_space *space, const struct pp_id *key,
 {
     struct box box;
     struct can_near near = {0, 0};
-    uint64_t round = (UINT64_C(2) << space->w) - 1; /* half units */
     box_of(space, zone, &box);
     for (unsigned j = 0; j < space->d; j++) {
-        uint64_t at = 2 * (uint64_t)coordinate(space, key, j) + 1;
-        uint64_t from = 2 * (uint64_t)box.from[j], len = 2 * (uint64_t)box.len[j];
-        uint64_t after = (at - from) & round, before = (from - at) & round;
-        uint64_t over = after - len;
-        if (after > len) {
-            uint64_t gap = over < before ? over : before;
-            near.zone += gap * gap;
+        uint64_t at = 0;
+        for (unsigned bit = j * space->w; bit < (j + 1) * space->w; bit++) {
+            at = at << 1 | ((unsigned)key->b[bit / 8] >> (7 - bit % 8) & 1u);
         }
-        uint64_t ahead = (at - from - len / 2) & round, back = (from + len / 2 - at) & round;
-        uint64_t centre = ahead < back ? ahead : back;
+        uint64_t centre = between(space, 2 * at + 1, box.middle[j]);
+        uint64_t gap = centre > box.half[j] ? centre - box.half[j] : 0;
+        near.zone += gap * gap;
         near.centre += centre * centre;
     }
     return near;
@@ -164,15 +154,16 @@ struct can_near can_near(const struct can_space *space, const struct pp_id *key,
 
 void can_zone_put(uint8_t out[CAN_ZONE_LEN], struct can_zone zone)
 {
-    out[0] = (uint8_t)(zone.depth + 1u) | (zone.ward ? WARD : 0);
+    out[0] = (uint8_t)((zone.depth + 1u) | (unsigned)zone.hold << HOLD_SHIFT);
     pp_put32(out + 1, zone.prefix);
 }
 
 bool can_zone_get(const uint8_t in[CAN_ZONE_LEN], struct can_zone *zone)
 {
-    unsigned depth = in[0] & (WARD - 1);
-    *zone = (struct can_zone){pp_get32(in + 1), (uint8_t)(depth - 1), in[0] & WARD};
-    return depth >= 1 && depth - 1 <= CAN_DEPTH_MAX && (zone->prefix & ~mask(depth - 1)) == 0;
+    unsigned depth = in[0] & ((1u << HOLD_SHIFT) - 1), hold = in[0] >> HOLD_SHIFT;
+    *zone = (struct can_zone){pp_get32(in + 1), (uint8_t)(depth - 1), (uint8_t)hold};
+    return depth >= 1 && depth - 1 <= CAN_DEPTH_MAX && hold <= CAN_OPEN &&
+           (zone->prefix & ~mask(depth - 1)) == 0;
 }
 
 /* ---- several zones ---- */
@@ -185,16 +176,16 @@ void can_zones_free(struct can_zones *zones)
 
 int can_zones_set(struct can_zones *zones, const struct can_zone *at, size_t n)
 {
-    struct can_zone *made = NULL;
-    if (n > 0) {
-        made = malloc(n * sizeof *made);
-        if (!made) {
-            return PP_NOMEM;
+    struct can_zones made = {NULL, 0};
+    for (size_t i = 0; i < n; i++) {
+        int code = can_zones_add(&made, at[i]);
+        if (code) {
+            can_zones_free(&made);
+            return code;
         }
-        memcpy(made, at, n * sizeof *made);
     }
     can_zones_free(zones);
-    *zones = (struct can_zones){made, (uint16_t)n};
+    *zones = made;
     return PP_OK;
 }
 
@@ -231,35 +222,24 @@ int can_zones_find(const struct can_zones *zones, struct can_zone zone)
     return -1;
 }
 
-size_t can_zones_home(const struct can_zones *zones)
+bool can_zones_same(const struct can_zones *a, const struct can_zones *b)
 {
     size_t i = 0;
-    while (i < zones->n && zones->at[i].ward) {
+    while (i < a->n && i < b->n && can_zone_equal(a->at[i], b->at[i]) &&
+           a->at[i].hold == b->at[i].hold) {
         i++;
     }
-    return i < zones->n ? i : 0;
+    return i == a->n && i == b->n;
 }
 
 bool can_zones_join(struct can_zones *zones)
 {
     for (size_t i = 0; i < zones->n; i++) {
-        int other = zones->at[i].depth > 0 ? can_zones_find(zones, can_sibling(zones->at[i])) : -1;
-        if (other >= 0) {
-            bool ward = zones->at[i].ward && zones->at[other].ward;
-            zones->at[i] = can_parent(zones->at[i]);
-            zones->at[i].ward = ward;
+        struct can_zone *zone = &zones->at[i];
+        int other = can_zones_find(zones, can_sibling(*zone));
+        if (other > (int)i && zone->hold != CAN_WARD && zones->at[other].hold != CAN_WARD) {
+            *zone = can_parent(*zone);
             can_zones_remove(zones, (size_t)other);
-            can_zones_join(zones); /* the parent may have a sibling too */
-            return true;
-        }
-    }
-    return false;
-}
-
-bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone)
-{
-    for (size_t i = 0; i < zones->n; i++) {
-        if (can_nested(zone, zones->at[i])) {
             return true;
         }
     }
@@ -269,10 +249,10 @@ bool can_zones_overlap(const struct can_zones *zones, struct can_zone zone)
 bool can_zones_meet(const struct can_space *space, const struct can_zones *zones,
                     struct can_zone zone)
 {
-    for (size_t i = 0; i < zones->n; i++) {
-        if (can_nested(zones->at[i], zone) || can_abut(space, zones->at[i], zone)) {
-            return true;
-        }
+    size_t i = 0;
+    while (i < zones->n && !can_nested(zones->at[i], zone) &&
+           !can_abut(space, zones->at[i], zone)) {
+        i++;
     }
-    return false;
+    return i < zones->n;
 }
