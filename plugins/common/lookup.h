@@ -21,7 +21,7 @@
 #define PP_LOOKUP_EAGER 8 /* given contacts are tried so many at a time until one answers */
 #define PP_LOOKUP_TIME (20 * PP_SECOND)
 #define PP_LOOKUP_FRESH (10 * PP_SECOND) /* a peer heard so lately needs no ping */
-#define PP_LOOKUP_BEYOND_MAX 40
+#define PP_LOOKUP_BEYOND_MAX 80
 #define PP_LOOKUP_PEERS_MAX 256
 #define PP_LOOKUP_NAMED_MAX 8 /* peers that a ping's reply may name */
 #define PP_LOOKUP_PATHS_MAX 8

@@ -45,17 +45,20 @@ static void tell_both(const struct tree *t, struct pp_substrate_node *a,
     tell(t, b, a);
 }
 
-/* The zone that a joiner is referred to. */
+/* The zone that a joiner ends at: referred on until nobody beside its owner has a larger one. */
 static struct can_zone choose(const struct tree *t, struct can_zone point)
 {
-    const struct pp_substrate_node *owner = owner_of(t, point);
-    struct can_zone zone = owner->zones.at[0];
-    struct can_view view;
-    if (owner->net->uniform && can_view_take(owner, 0, CAN_TABLE, &view)) {
-        zone = can_richest(view.at, view.n, &t->nodes[0]->m.a.random)->zone;
-        free(view.at);
+    struct can_claim best = {point, CAN_TABLE, NULL};
+    struct can_view view = {NULL, 0};
+    while (best.source != CAN_OWN) {
+        const struct pp_substrate_node *owner = owner_of(t, best.zone);
+        best = (struct can_claim){owner->zones.at[0], CAN_OWN, NULL};
+        if (owner->net->uniform && can_view_take(owner, 0, CAN_TABLE, &view)) {
+            best = *can_richest(&best, view.at, view.n, &t->nodes[0]->m.a.random);
+            free(view.at);
+        }
     }
-    return zone;
+    return best.zone;
 }
 
 static void join(struct tree *t, uint32_t index)

@@ -76,6 +76,7 @@ struct pp_substrate_node {
     pp_ns granted_until; /* till then the joiner is waited for */
     uint32_t version;
     uint8_t referrals;
+    bool wants;           /* asked for the zone `wanted` */
     bool holed, searched; /* a hole is looked after; it is being searched */
     struct can_zone hole, wanted;
     pp_ns hole_at; /* it is our turn to see to it */
@@ -122,9 +123,9 @@ struct can_region {
 bool can_gap(const struct can_view *view, const struct can_region *region, uint32_t turn,
              struct can_zone *gap);
 /* What a joiner should ask for: a ward rather than half of a home, then the largest; of equals the
- * first if that is our own, else any. NULL: nothing is there. */
-const struct can_claim *can_richest(const struct can_claim *claims, size_t n,
-                                    struct pp_random *random);
+ * teller's own, else any. */
+const struct can_claim *can_richest(const struct can_claim *own, const struct can_claim *others,
+                                    size_t n, struct pp_random *random);
 
 /* messages.c */
 void can_write_zone(struct pp_writer *w, struct can_zone zone);

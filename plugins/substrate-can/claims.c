@@ -121,17 +121,18 @@ bool can_gap(const struct can_view *view, const struct can_region *region, uint3
     return descend(&d, (struct can_zone){0}, 0, view->n);
 }
 
-const struct can_claim *can_richest(const struct can_claim *claims, size_t n,
-                                    struct pp_random *random)
+const struct can_claim *can_richest(const struct can_claim *own, const struct can_claim *others,
+                                    size_t n, struct pp_random *random)
 {
-    const struct can_claim *best = NULL;
+    const struct can_claim *best = own;
     size_t ties = 0;
     for (size_t i = 0; i < n; i++) {
-        int more = !best ? 1 : (claims[i].zone.hold != CAN_HOME) - (best->zone.hold != CAN_HOME);
-        more = more ? more : best->zone.depth - claims[i].zone.depth;
+        const struct can_zone zone = others[i].zone;
+        int more = (zone.hold != CAN_HOME) - (best->zone.hold != CAN_HOME);
+        more = more ? more : best->zone.depth - zone.depth;
         ties = more > 0 ? 0 : ties + (more == 0);
-        bool any = more == 0 && best->source != CAN_OWN && pp_random_below(random, ties + 1) == 0;
-        best = more > 0 || any ? &claims[i] : best;
+        bool any = more == 0 && best != own && pp_random_below(random, ties + 1) == 0;
+        best = more > 0 || any ? &others[i] : best;
     }
     return best;
 }

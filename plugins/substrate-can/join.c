@@ -1,9 +1,9 @@
 /*
  * Joining (Ratnasamy et al. 2001, section 2.2; uniform partitioning: section 3.6): JOIN to the
- * owner of the own point, who says what it and those round it have; then to whoever has a ward or
- * the largest home, for that ward or a half of that home. Whoever grants it waits for the joiner
- * and gives the part up when the joiner, now a member, claims it. So nothing is lost when either
- * dies in between: the part is the owner's still, or the joiner's already.
+ * owner of the own point, who says what it and those round it have; then to whoever of them has a
+ * ward or the largest home, until that is the one asked. He is asked for the ward or a half of his
+ * home, waits for the joiner and gives the part up when the joiner, now a member, claims it. So
+ * nothing is lost when either dies in between: the part is the owner's still, or the joiner's.
  */
 #include "can.h"
 
@@ -52,16 +52,17 @@ static void enter(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *
     pp_member_activate(&n->m, now);
 }
 
-static void ask(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *owner);
+static void ask(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *owner, bool wants);
 
-/* Asks whoever has most to give, of the teller and those that it names. */
+/* Goes to whoever has most to give, of the teller and those that it names. */
 static void refer(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *teller,
                   const struct can_word *word)
 {
     struct can_claim claims[CAN_ZONES_MAX + PP_PAGE_MAX];
+    struct can_claim home = {word->zones[0], CAN_OWN, teller};
     size_t count = 0;
-    for (; count < word->n; count++) {
-        claims[count] = (struct can_claim){word->zones[count], CAN_OWN, teller};
+    for (; count + 1u < word->n; count++) {
+        claims[count] = (struct can_claim){word->zones[count + 1], CAN_OWN, teller};
     }
     for (size_t i = 0; i < word->list.n && n->net->uniform; i++) {
         struct can_claim *claim = &claims[count];
@@ -70,8 +71,8 @@ static void refer(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *
                  !pp_id_equal(&claim->peer->id, &n->m.a.self.id) &&
                  pp_peer_plausible(claim->peer, teller->address);
     }
-    const struct can_claim *best = can_richest(claims, count, &n->m.a.random);
-    if (!best || ++n->referrals > REFERRALS_MAX ||
+    const struct can_claim *best = can_richest(&home, claims, count, &n->m.a.random);
+    if (++n->referrals > REFERRALS_MAX ||
         (best->zone.hold == CAN_HOME && best->zone.depth == CAN_DEPTH_MAX)) {
         pp_member_retry(&n->m, now);
         return;
@@ -81,7 +82,7 @@ static void refer(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *
                     : can_half_for(best->zone, can_point(&n->net->space, &best->peer->id),
                                    can_point(&n->net->space, &n->m.a.self.id));
     n->wanted.hold = CAN_HOME;
-    ask(n, now, best->peer);
+    ask(n, now, best->peer, best->source == CAN_OWN);
 }
 
 static void on_answer(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
@@ -93,20 +94,21 @@ static void on_answer(struct pp_agent *a, pp_ns now, struct pp_answer *answer)
     }
     bool proved = answer->code == PP_OK && answer->rx->facts & PP_ID_PROVED;
     uint8_t kind = proved ? pp_read8(&answer->body) : BUSY;
-    if (kind == BUSY || !can_read_word(&answer->body, &word)) {
+    if (kind == BUSY || !can_read_word(&answer->body, &word) || word.n == 0) {
         pp_member_retry(&n->m, now);
-    } else if (kind == GIVEN && n->referrals > 0) {
+    } else if (kind == GIVEN && n->wants) {
         enter(n, now, &answer->rx->from, &word.list);
     } else {
         refer(n, now, &answer->rx->from, &word);
     }
 }
 
-static void ask(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *owner)
+static void ask(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *owner, bool wants)
 {
     struct pp_writer w;
+    n->wants = wants; /* else it is only asked what there is */
     pp_agent_begin(&n->m.a, &w, CAN_JOIN);
-    pp_write8(&w, n->referrals > 0); /* at first: only asked for what there is */
+    pp_write8(&w, wants);
     can_write_zone(&w, n->wanted);
     if (!pp_member_ask(&n->m, now, owner, &w, on_answer, 0)) {
         pp_member_retry(&n->m, now);
@@ -118,7 +120,7 @@ void can_place(struct pp_member *m, pp_ns now, const struct pp_result *result)
     struct pp_substrate_node *n = can_node(m);
     n->referrals = 0;
     n->wanted = can_point(&n->net->space, &m->a.self.id);
-    ask(n, now, &result->peers[0]);
+    ask(n, now, &result->peers[0], false);
 }
 
 /* ---- the owner ---- */

@@ -15,8 +15,8 @@
 
 /* ---- looking over the faces ---- */
 
-/* A hole may be large where little is known: of it, the part next to us about as large as ours. The
- * sibling's owner takes it first. */
+/* A hole may be large where little is known: of it, the part next to us about as large as ours. Who
+ * has fewest zones takes it first, the sibling's owner before others. */
 static void find_hole(struct pp_substrate_node *n, const struct can_view *view, pp_ns now)
 {
     struct pp_random *random = &n->m.a.random;
@@ -36,7 +36,8 @@ static void find_hole(struct pp_substrate_node *n, const struct can_view *view, 
         bool sibling = can_zones_find(&n->zones, can_sibling(n->hole)) >= 0;
         n->hole.hold = CAN_WARD;
         n->searched = false;
-        n->hole_at = now + (sibling ? 0 : TAKE_WAIT / 4 + pp_random_below(random, TAKE_WAIT));
+        n->hole_at = now + (n->zones.n - 1u) * TAKE_WAIT +
+                     (sibling ? 0 : TAKE_WAIT / 4 + pp_random_below(random, TAKE_WAIT));
     }
 }
 

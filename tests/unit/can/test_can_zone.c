@@ -15,7 +15,7 @@ static struct can_zone nth_zone(uint32_t i)
     for (; i >= 1u << depth; depth++) {
         i -= 1u << depth;
     }
-    return (struct can_zone){depth ? i << (CAN_DEPTH_MAX - depth) : 0, (uint8_t)depth, false};
+    return (struct can_zone){depth ? i << (CAN_DEPTH_MAX - depth) : 0, (uint8_t)depth, CAN_HOME};
 }
 
 /* The cells of a zone, of 8 x 8. */
@@ -27,8 +27,8 @@ static void cells_of(struct can_zone zone, bool in[CELLS][CELLS])
             for (unsigned i = 0; i < 3; i++) {
                 bits = bits << 2 | (x >> (2 - i) & 1u) << 1 | (y >> (2 - i) & 1u);
             }
-            in[x][y] =
-                can_inside((struct can_zone){bits << (CAN_DEPTH_MAX - DEPTH), DEPTH, false}, zone);
+            in[x][y] = can_inside(
+                (struct can_zone){bits << (CAN_DEPTH_MAX - DEPTH), DEPTH, CAN_HOME}, zone);
         }
     }
 }
@@ -85,11 +85,17 @@ static void test_tree(void)
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
     octets[0] = 0;
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
-    deep.ward = true;
-    can_zone_put(octets, deep);
-    CU_ASSERT_TRUE(can_zone_get(octets, &read) && can_zone_equal(read, deep) && read.ward);
+    for (uint8_t hold = CAN_HOME; hold <= CAN_OPEN; hold++) {
+        deep.hold = hold;
+        can_zone_put(octets, deep);
+        CU_ASSERT_TRUE(can_zone_get(octets, &read) && can_zone_equal(read, deep));
+        CU_ASSERT_EQUAL(read.hold, hold);
+    }
+    octets[0] |= 0xc0; /* held in no way */
+    CU_ASSERT_FALSE(can_zone_get(octets, &read));
     octets[0] = CAN_DEPTH_MAX + 2;
     CU_ASSERT_FALSE(can_zone_get(octets, &read));
+    CU_ASSERT_TRUE(can_zone_equal(can_sibling(whole), whole));
 }
 
 /* Zero exactly within; from outside the nearest of two halves is as near as their parent; the
@@ -121,24 +127,38 @@ static void test_nearness(void)
 
 static void test_several(void)
 {
-    struct can_zones zones = {NULL, 0};
+    struct can_zones zones = {NULL, 0}, other = {NULL, 0};
     struct can_zone whole = {0}, low = can_half(whole, 0), high = can_half(whole, 1);
+    struct can_space space = can_space(2);
     CU_ASSERT_EQUAL(can_zones_add(&zones, can_half(low, 1)), PP_OK);
-    high.ward = true;
+    high.hold = CAN_OPEN;
     CU_ASSERT_EQUAL(can_zones_add(&zones, high), PP_OK);
-    CU_ASSERT_EQUAL(can_zones_home(&zones), 0);
     CU_ASSERT_FALSE(can_zones_join(&zones));
-    CU_ASSERT_TRUE(can_zones_overlap(&zones, low));
+    CU_ASSERT_EQUAL(can_zones_find(&zones, can_half(whole, 1)), 1);
+    CU_ASSERT_EQUAL(can_zones_find(&zones, low), -1);
+    CU_ASSERT_EQUAL(can_zones_set(&other, zones.at, zones.n), PP_OK);
+    CU_ASSERT_TRUE(can_zones_same(&zones, &other));
+    other.at[1].hold = CAN_WARD;
+    CU_ASSERT_FALSE(can_zones_same(&zones, &other));
     CU_ASSERT_EQUAL(can_zones_add(&zones, can_half(low, 0)), PP_OK);
-    CU_ASSERT_TRUE(can_zones_join(&zones));
-    CU_ASSERT_TRUE(zones.n == 1 && can_zone_equal(zones.at[0], whole) && !zones.at[0].ward);
+    CU_ASSERT_FALSE(can_zones_same(&zones, &other));
+    zones.at[2].hold = CAN_WARD; /* kept for a dead one */
+    CU_ASSERT_FALSE(can_zones_join(&zones));
+    zones.at[2].hold = CAN_OPEN;
+    CU_ASSERT_TRUE(can_zones_join(&zones) && can_zones_join(&zones));
+    CU_ASSERT_TRUE(zones.n == 1 && can_zone_equal(zones.at[0], whole));
+    CU_ASSERT_EQUAL(zones.at[0].hold, CAN_HOME);
     can_zones_remove(&zones, 0);
     CU_ASSERT_TRUE(zones.n == 0 && zones.at == NULL);
+    CU_ASSERT_FALSE(can_zones_meet(&space, &zones, low));
     for (unsigned i = 0; i < CAN_ZONES_MAX; i++) {
-        CU_ASSERT_EQUAL(can_zones_add(&zones, low), PP_OK);
+        CU_ASSERT_EQUAL(can_zones_add(&zones, can_half(low, 0)), PP_OK);
     }
     CU_ASSERT_EQUAL(can_zones_add(&zones, low), PP_FULL);
+    CU_ASSERT_TRUE(can_zones_meet(&space, &zones, low));
+    CU_ASSERT_TRUE(can_zones_meet(&space, &zones, can_half(low, 1)));
     can_zones_free(&zones);
+    can_zones_free(&other);
 }
 
 CHECK_MAIN("can zones", CHECK(test_touching_is_a_common_face), CHECK(test_tree),
