@@ -245,7 +245,7 @@ static void note(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *p
     }
 }
 
-/* Replies are heard as they come, for they were asked for; of what is told unasked, what is newer. */
+/* Replies are heard as they come; of what is told unasked, what is newer. */
 static void take_word(struct pp_substrate_node *n, pp_ns now, const struct pp_peer *peer,
                       struct can_word *word, bool replied)
 {

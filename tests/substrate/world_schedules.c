@@ -53,14 +53,12 @@ static bool whole(struct pp_world *w, pp_ns limit)
     pp_ns end = pp_world_now(w) + limit;
     struct pp_sink quiet = {NULL, NULL};
     for (;;) {
-        bool settled = true;
-        size_t living = 0;
+        size_t living = 0, active = 0;
         for (size_t i = 0; i < pp_world_count(w); i++) {
             living += pp_world_alive(w, i);
-            settled = settled && (!pp_world_alive(w, i) || pp_world_active(w, i) ||
-                                  pp_world_state(w, i) == PP_ALONE);
+            active += pp_world_active(w, i);
         }
-        settled = settled || living == 1; /* a joiner whom all have left goes on trying */
+        bool settled = active == living || living == 1; /* whom all have left goes on trying */
         if (settled && pp_world_check(w, -1, &quiet) == 0) {
             return true;
         }
@@ -106,10 +104,7 @@ static bool run(size_t n, const size_t *steps, size_t depth)
     }
     bool good = whole(w, 15 * PP_MINUTE);
     if (good) {
-        for (size_t i = 0; i < 12; i++) { /* who reached nobody is shown others meanwhile */
-            pp_world_run(w, 5 * PP_SECOND);
-            ring_help(w);
-        }
+        pp_world_run(w, PP_MINUTE);
         good = whole(w, 0);
         snprintf(why, sizeof why, "the ring did not stay whole");
     }
