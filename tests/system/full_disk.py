@@ -23,10 +23,10 @@ def get(connection, name):
 
 
 def fill(node, certificates):
-    stored, refused = {}, None
+    stored, refused, connection = {}, None, connect(node)
     for n in range(400):
         octets = os.urandom(300000 if n % 2 else 3000)
-        status, text = put(connect(node), f"fill{n}@peerpost.invalid", octets, certificates)
+        status, text = put(connection, f"fill{n}@peerpost.invalid", octets, certificates)
         if status == 507:
             refused = text
             break
@@ -38,8 +38,9 @@ def fill(node, certificates):
 
 
 def all_there(node, stored):
+    connection = connect(node)
     for name, octets in stored.items():
-        status, got = get(connect(node), name)
+        status, got = get(connection, name)
         check(status == 200 and got == octets, f"{name}: {status} after the disk filled")
 
 
