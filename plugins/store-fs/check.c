@@ -73,6 +73,7 @@ int fs_set_aside(void *env, enum pp_kind kind, const struct pp_name *name)
         fs_group_free(g);
     }
     err = err == PP_BROKEN ? set_aside(s, kind, name) : PP_OK;
+    fs_cache_drop(s);
     pthread_mutex_unlock(&s->files);
     return err;
 }

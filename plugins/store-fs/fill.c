@@ -383,13 +383,16 @@ int fs_runs_open(struct fs_store *s, const char *path, struct pp_error *error)
 /* The table is in files: views from now on look there. */
 static void install(struct fs_store *s, const struct fs_state *next, struct fs_runs *runs)
 {
+    struct fs_group *cached[FS_CACHED];
     pthread_mutex_lock(&s->lock);
     struct fs_runs *old = s->runs;
     struct map filled = s->frozen.map;
     s->runs = runs;
+    fs_cache_take(s, cached);
     s->freed = next->segment - 1;
     s->frozen = (struct fs_table){.octets = 0};
     pthread_mutex_unlock(&s->lock);
+    fs_cache_free(cached);
     fs_runs_release(old);
     fs_runs_sweep(s, next); /* before the writer asks again what room there is */
     pthread_mutex_lock(&s->lock);

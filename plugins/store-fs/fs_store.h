@@ -24,6 +24,7 @@
 #define FS_INLINE (64u * 1024)
 #define FS_SLOTS 256
 #define FS_RUNS 24
+#define FS_CACHED 4 /* large files kept as decoded */
 #define FS_LINE_KEY ROWS_INDEX_LEN
 #define FS_LINE (FS_LINE_KEY + 6) /* octets of an index line: key, mark, zero, check */
 /* What to do about damage. */
@@ -84,9 +85,9 @@ struct fs_row {
     struct pp_bytes key, value;
 };
 
-/* The rows of one file. */
+/* The rows of one file. Shared ones are not changed. */
 struct fs_group {
-    struct fs_group *next;
+    atomic_uint refs;
     enum pp_kind kind;
     struct pp_name name;
     bool there; /* a file */
@@ -135,6 +136,9 @@ struct fs_store {
     uint64_t frozen_batch, frozen_used;
     uint64_t freed;   /* segments up to here are in files */
     uint64_t reached; /* the last batch committed */
+    struct fs_group *cached[FS_CACHED];
+    size_t cache_next;
+    uint64_t generation; /* of what is cached */
     uint64_t freezes;
     bool stuck;   /* the disk is too full to go on */
     bool waiting; /* for views that began before the freeze */
@@ -159,7 +163,9 @@ struct fs_txn {
     uint64_t used;
     uint64_t debt;
     uint64_t freezes; /* how many there were when it began */
-    struct fs_group *groups;
+    uint64_t generation;
+    struct fs_group **group;
+    size_t groups, groups_cap;
     struct pp_name *listed; /* of a walk over the heads */
     size_t n_listed;
     struct fs_txn *prev, *next;
@@ -232,7 +238,8 @@ int fs_salvage_end(struct fs_store *s);
 struct fs_group *fs_group_empty(enum pp_kind kind, const struct pp_name *name);
 int fs_group_load(struct fs_store *s, enum pp_kind kind, const struct pp_name *name,
                   struct fs_group **out); /* ! PP_BROKEN, PP_NOMEM */
-void fs_group_free(struct fs_group *g);
+struct fs_group *fs_group_share(struct fs_group *g);
+void fs_group_free(struct fs_group *g); /* one share of it; NULL: nothing */
 const struct fs_row *fs_group_find(const struct fs_group *g,
                                    struct pp_bytes from); /* at or after */
 int fs_group_add(struct fs_group *g, struct pp_bytes key, struct pp_bytes value);
@@ -243,6 +250,16 @@ void fs_group_path(char out[80], enum pp_kind kind, const struct pp_name *name);
 int fs_group_write(struct fs_store *s, const struct fs_group *g, bool aside);
 int fs_text_write(struct pp_buf *out, const struct fs_group *g);
 int fs_text_read(struct fs_group *g); /* of g->memory. ! PP_BROKEN, PP_NOMEM */
+
+/* cache.c */
+/* A share of what is kept, for a transaction of that generation; NULL: nothing is. */
+struct fs_group *fs_cache_find(struct fs_store *s, uint64_t generation, enum pp_kind kind,
+                               const struct pp_name *name);
+void fs_cache_add(struct fs_store *s, uint64_t generation, struct fs_group *g);
+/* All goes: files are about to be others for whom begins now. Under the lock; free it outside. */
+void fs_cache_take(struct fs_store *s, struct fs_group *old[FS_CACHED]);
+void fs_cache_free(struct fs_group *old[FS_CACHED]);
+void fs_cache_drop(struct fs_store *s);
 
 /* index.c, merge.c */
 bool fs_is_index(struct pp_bytes key); /* S, T or L */

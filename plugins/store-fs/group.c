@@ -40,9 +40,15 @@ void *fs_group_hold(struct fs_group *g, size_t len)
     return at;
 }
 
+struct fs_group *fs_group_share(struct fs_group *g)
+{
+    atomic_fetch_add(&g->refs, 1);
+    return g;
+}
+
 void fs_group_free(struct fs_group *g)
 {
-    if (!g) {
+    if (!g || atomic_fetch_sub(&g->refs, 1) > 1) {
         return;
     }
     while (g->held) {
@@ -127,6 +133,7 @@ struct fs_group *fs_group_empty(enum pp_kind kind, const struct pp_name *name)
 {
     struct fs_group *g = calloc(1, sizeof *g);
     if (g) {
+        atomic_init(&g->refs, 1);
         g->kind = kind;
         g->name = *name;
     }

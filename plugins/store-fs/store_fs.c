@@ -44,6 +44,7 @@ static void fs_close(struct pp_store *store)
     map_release(&s->active.map);
     map_release(&s->frozen.map);
     map_release(&s->loose);
+    fs_cache_free(s->cached);
     fs_runs_release(s->runs);
     fs_folder_close(s);
     pthread_cond_destroy(&s->changed);

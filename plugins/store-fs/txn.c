@@ -69,6 +69,7 @@ static int txn_begin(void *env, bool write, void **out)
     t->has_meta = s->state.has_meta;
     t->used = s->used + (write ? 0 : s->loose_used);
     t->freezes = s->freezes;
+    t->generation = s->generation;
     if (!write) {
         t->next = s->snapshots;
         if (t->next) {
@@ -102,10 +103,8 @@ static void leave(struct fs_txn *t)
 static void txn_forget(void *txn)
 {
     struct fs_txn *t = txn;
-    while (t->groups) {
-        struct fs_group *next = t->groups->next;
-        fs_group_free(t->groups);
-        t->groups = next;
+    while (t->groups > 0) {
+        fs_group_free(t->group[--t->groups]);
     }
 }
 
@@ -121,6 +120,7 @@ static void txn_end(void *txn)
     map_release(&t->frozen);
     fs_runs_release(t->runs);
     txn_forget(t);
+    free(t->group);
     free(t->listed);
     free(t);
 }
@@ -141,11 +141,17 @@ static int load(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
         *out = fs_group_empty(kind, name);
         return *out ? PP_OK : PP_NOMEM;
     }
+    *out = fs_cache_find(t->s, t->generation, kind, name);
+    if (*out) {
+        return PP_OK;
+    }
     int err = fs_group_load(t->s, kind, name, out);
     if (err == PP_BROKEN) { /* this one is lost, the others are whole */
         rows_damaged(&t->s->store, kind, name);
         *out = fs_group_empty(kind, name);
         err = *out ? PP_OK : PP_NOMEM;
+    } else if (!err) {
+        fs_cache_add(t->s, t->generation, *out);
     }
     return err;
 }
@@ -153,16 +159,25 @@ static int load(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
 int fs_txn_group(struct fs_txn *t, enum pp_kind kind, const struct pp_name *name,
                  struct fs_group **out)
 {
-    for (struct fs_group *g = t->groups; g; g = g->next) {
+    for (size_t i = t->groups; i-- > 0;) {
+        struct fs_group *g = t->group[i];
         if (g->kind == kind && memcmp(g->name.b, name->b, sizeof name->b) == 0) {
             *out = g;
             return PP_OK;
         }
     }
+    if (t->groups == t->groups_cap) {
+        size_t cap = t->groups_cap ? 2 * t->groups_cap : 16;
+        struct fs_group **more = realloc(t->group, cap * sizeof(struct fs_group *));
+        if (!more) {
+            return PP_NOMEM;
+        }
+        t->group = more;
+        t->groups_cap = cap;
+    }
     int err = load(t, kind, name, out);
     if (!err) {
-        (*out)->next = t->groups;
-        t->groups = *out;
+        t->group[t->groups++] = *out;
     }
     return err;
 }
