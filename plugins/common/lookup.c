@@ -5,6 +5,7 @@
  */
 #include <common/find.h>
 #include <common/lookup.h>
+#include <common/order.h>
 
 #include <stdlib.h>
 
@@ -38,7 +39,8 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
 {
     struct pp_lookup_peer *from = pp_lookup_by_serial(l, teller);
     bool believed = vouched && !l->hasty;
-    if (!from || (!believed && agent->ops->refused(agent, now, peer, &from->peer))) {
+    bool doubted = agent->ops->doubted && agent->ops->doubted(agent, now, &peer->id);
+    if (!from || (!believed && !pp_peer_plausible(peer, from->peer.address))) {
         return NULL;
     }
     uint16_t before = l->serial, via = from->serial;
@@ -48,8 +50,8 @@ static struct pp_lookup_peer *offer_told(struct pp_agent *agent, pp_ns now, stru
         return NULL;
     }
     if (l->serial != before) {
-        bool doubted = agent->ops->doubted && agent->ops->doubted(agent, now, &peer->id);
-        who->state = doubted && !agent->ops->root ? PP_ASK_FAILED : who->state;
+        who->doubted = doubted && !(agent->ops->root && believed);
+        who->state = who->doubted ? PP_ASK_FAILED : who->state;
         who->via = via;
         who->depth = depth < UINT8_MAX ? (uint8_t)(depth + 1) : depth;
         who->path = path;

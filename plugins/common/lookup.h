@@ -44,7 +44,9 @@ struct pp_lookup_peer {
     uint16_t voucher; /* serial of the nearest that named it (without root) */
     bool vouched;     /* root: a member of the answer, next to it, named it */
     bool revived;
+    bool doubted;  /* given up before: asked only when others name it as one that lives */
     bool fresh;    /* taken unasked, as heard lately */
+    bool pinged;   /* so it has told whom it knows beside it */
     bool result;   /* named as part of the answer */
     bool inactive; /* answers, but is no active member */
     bool extended; /* asked for what follows it */
@@ -83,11 +85,7 @@ struct pp_lookup_ops {
     void (*seed)(struct pp_agent *agent, pp_ns now, struct pp_lookup *lookup);
     bool (*fresh)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
     pp_ns (*rto)(const struct pp_agent *agent, const struct pp_id *id);
-    /* Hearsay not to be followed: quarantined, or no plausible address. */
-    bool (*refused)(const struct pp_agent *agent, pp_ns now, const struct pp_peer *peer,
-                    const struct pp_peer *teller);
-    /* Without root: given up before, so to be asked only when members of the answer name it.
-     * May be NULL. */
+    /* Given up before, so to be asked only when members of the answer name it. May be NULL. */
     bool (*doubted)(const struct pp_agent *agent, pp_ns now, const struct pp_id *id);
     /* Without root: how far a peer's id is on the way to the key (0: not at all); until one says
      * "complete", whoever is ahead of all that answered is asked first, one at a time. May be

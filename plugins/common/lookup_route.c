@@ -50,6 +50,7 @@ static void ask_ping(struct pp_agent *agent, pp_ns now, struct pp_lookup *l,
 {
     struct pp_writer w;
     who->state = PP_ASK_SENT;
+    who->pinged = true;
     pp_agent_begin(agent, &w, PP_WIRE_PING);
     pp_write_ping(&w, &l->key);
     send(agent, now, l, who, PP_LOOKUP_PING, &w);
@@ -250,23 +251,28 @@ static bool reroute(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
     return !l->routed;
 }
 
-/* Every one of the first k must have answered; whoever is late lets one more in. */
+/* Every one of the first k must have answered; whoever is late lets one more in. Somebody named but
+ * doubted does not count, unless the neighbour behind it, asked for that, names it too. */
 static void confirm(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
 {
     size_t window = l->k, answered = 0;
-    bool open = false;
+    bool open = false, witness = false;
     for (size_t i = 0; i < l->n && window > 0; i++) {
         struct pp_lookup_peer *who = &l->at[i];
         if (!pp_lookup_counts(who)) {
+            witness = witness || (who->doubted && who->result && !who->revived && !l->hasty);
             continue;
         }
-        if (who->state == PP_ASK_NEW && !who->fresh &&
+        if (who->state == PP_ASK_NEW && !who->fresh && !witness &&
             agent->ops->fresh(agent, now, &who->peer.id)) {
             who->fresh = true;
             who->state = PP_ASK_ANSWERED;
-        } else if (who->state == PP_ASK_NEW) {
+        } else if (who->state == PP_ASK_NEW ||
+                   (who->state == PP_ASK_ANSWERED && witness && !who->pinged &&
+                    !pp_id_equal(&who->peer.id, &agent->self.id))) {
             ask_ping(agent, now, l, who);
         }
+        witness = false;
         open = open || who->state != PP_ASK_ANSWERED;
         answered += who->state == PP_ASK_ANSWERED;
         window -= who->state != PP_ASK_LATE;

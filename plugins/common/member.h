@@ -163,16 +163,12 @@ void pp_member_pong_with(struct pp_member *m, const struct pp_rx *rx,
 /* The same for all in struct pp_lookup_ops. */
 bool pp_member_fresh(const struct pp_agent *a, pp_ns now, const struct pp_id *id);
 pp_ns pp_member_ask_rto(const struct pp_agent *a, const struct pp_id *id);
-bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
-                       const struct pp_peer *teller);
 bool pp_member_doubted(const struct pp_agent *a, pp_ns now, const struct pp_id *id);
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
 void pp_member_ask_dead(struct pp_agent *a, pp_ns now, const struct pp_peer *peer);
-#define PP_MEMBER_ASK_OPS                                                                          \
-    .rto = pp_member_ask_rto, .refused = pp_member_refused, .late = pp_member_ask_late,            \
-    .dead = pp_member_ask_dead
 #define PP_MEMBER_LOOKUP_OPS                                                                       \
-    .fresh = pp_member_fresh, .doubted = pp_member_doubted, PP_MEMBER_ASK_OPS
+    .fresh = pp_member_fresh, .doubted = pp_member_doubted, .rto = pp_member_ask_rto,              \
+    .late = pp_member_ask_late, .dead = pp_member_ask_dead
 
 /* In the ops: a table of requests. */
 #define PP_MEMBER_REQUESTS(table) .on = table, .n_on = sizeof table / sizeof *table

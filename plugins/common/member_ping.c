@@ -236,13 +236,6 @@ bool pp_member_doubted(const struct pp_agent *a, pp_ns now, const struct pp_id *
     return pp_quarantine_has(&member_of(a)->quarantine, id, now);
 }
 
-bool pp_member_refused(const struct pp_agent *a, pp_ns now, const struct pp_peer *peer,
-                       const struct pp_peer *teller)
-{
-    return !pp_peer_plausible(peer, teller->address) ||
-           (a->ops->root && pp_member_doubted(a, now, &peer->id));
-}
-
 void pp_member_ask_late(struct pp_agent *a, pp_ns now, const struct pp_peer *peer)
 {
     late((struct pp_member *)a, now, &peer->id);

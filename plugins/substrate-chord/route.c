@@ -153,10 +153,8 @@ static void seed(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     size_t count = chord_closest(n, &l->key, l->k + SPARE, peers);
     pp_lookup_seed_all(a, now, l, peers, count, true);
     l->routed = count > 0 && l->paths == 1;
-    if (!l->routed) {
-        count = referrals(n, &l->key, peers);
-        pp_lookup_seed_all(a, now, l, peers, count, false);
-    }
+    count = referrals(n, &l->key, peers); /* in case none of the answer lives */
+    pp_lookup_seed_all(a, now, l, peers, count, false);
 }
 
 /* The successors of the answer's last member follow it. */
@@ -193,5 +191,4 @@ const struct pp_lookup_ops chord_lookup_ops = {.root = true,
                                                .extend_own = extend_own,
                                                .spacing = pp_lookup_ring_spacing,
                                                .may_know = may_know,
-                                               .fresh = pp_member_fresh,
-                                               PP_MEMBER_ASK_OPS};
+                                               PP_MEMBER_LOOKUP_OPS};

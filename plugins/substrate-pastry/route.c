@@ -69,7 +69,6 @@ const struct pp_lookup_ops pastry_lookup_ops = {.rank = pp_roster_rank_peer,
                                                 .spacing = spacing,
                                                 .fresh = pp_member_fresh,
                                                 .rto = pp_member_ask_rto,
-                                                .refused = pp_member_refused,
                                                 .doubted = pp_member_doubted,
                                                 .late = pp_member_ask_late,
                                                 .dead = silent};

@@ -91,6 +91,19 @@ static void test_a_missing_member_is_found_by_its_successor(void)
     net_end(&net);
 }
 
+/* Our own list ends with the only one of the answer that we know, and that one is dead. */
+static void test_a_dead_end_of_the_own_list_is_gone_round(void)
+{
+    chord_start(&net, 4, false);
+    net_ring(&net, 30);
+    uint16_t key = (uint16_t)(pp_get16(net.self[13].id.b) + 1);
+    net_kill(&net, 14); /* node 10 knows 11 to 14 */
+    CU_ASSERT_EQUAL(net_lookup(&net, 10, key, 5), PP_OK);
+    CHECK_FATAL(net.result.n_peers == 5);
+    CU_ASSERT_TRUE(pp_id_equal(&net.peers[0].id, &net.self[15].id));
+    net_end(&net);
+}
+
 static void test_rank_orders_like_the_clock(void)
 {
     uint8_t near[PP_RANK_LEN], far[PP_RANK_LEN];
@@ -134,4 +147,5 @@ CHECK_MAIN("chord route", CHECK(test_closest_within_the_arc),
            CHECK(test_every_node_answers_every_key_alike),
            CHECK(test_covers_says_no_only_when_sure),
            CHECK(test_a_missing_member_is_found_by_its_successor),
+           CHECK(test_a_dead_end_of_the_own_list_is_gone_round),
            CHECK(test_rank_orders_like_the_clock), CHECK(test_referrals_lie_before_the_key))

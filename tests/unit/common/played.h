@@ -114,14 +114,6 @@ static inline pp_ns rto(const struct pp_agent *agent, const struct pp_id *id)
     return PP_SECOND;
 }
 
-static inline bool refused(const struct pp_agent *agent, pp_ns now, const struct pp_peer *peer,
-                           const struct pp_peer *teller)
-{
-    (void)agent;
-    (void)now;
-    return !pp_peer_plausible(peer, teller->address);
-}
-
 static inline void ignore(struct pp_agent *agent, pp_ns now, const struct pp_peer *peer)
 {
     (void)agent;
@@ -137,19 +129,13 @@ static inline void count_dead(struct pp_agent *agent, pp_ns now, const struct pp
     asked_dead++;
 }
 
-static const struct pp_lookup_ops all_ops = {.rank = rank,
-                                             .seed = seed,
-                                             .fresh = fresh,
-                                             .rto = rto,
-                                             .refused = refused,
-                                             .late = ignore,
-                                             .dead = count_dead};
+static const struct pp_lookup_ops all_ops = {
+    .rank = rank, .seed = seed, .fresh = fresh, .rto = rto, .late = ignore, .dead = count_dead};
 static const struct pp_lookup_ops root_ops = {.root = true,
                                               .rank = rank,
                                               .seed = seed,
                                               .fresh = fresh,
                                               .rto = rto,
-                                              .refused = refused,
                                               .late = ignore,
                                               .dead = count_dead};
 
@@ -190,6 +176,8 @@ static inline bool deaf(size_t node)
     return node == deaf_node && deaf_tries > 0 && deaf_tries-- > 0;
 }
 
+static size_t witness = SIZE_MAX, witnessed; /* the first names the second when pinged */
+
 /* One datagram sent is answered as its node would. */
 static inline void answer(struct pp_agent *agent, pp_ns now, const struct sent *sent)
 {
@@ -210,7 +198,7 @@ static inline void answer(struct pp_agent *agent, pp_ns now, const struct sent *
             write_answer(&w, node, &find);
         }
     } else {
-        pp_write_page(&w, NULL, 0, 0, NULL, 0);
+        pp_write_page(&w, &net[witnessed], node == witness, 0, NULL, 0);
     }
     struct pp_reader body = pp_reader(pp_bytes(w.data, w.len));
     struct pp_rx rx = {net[node], PP_ID_PROVED};

@@ -178,10 +178,44 @@ static void test_once_the_nearest_has_spoken_all_are_asked_at_once(void)
     CU_ASSERT_TRUE(together <= 20 * 5);
 }
 
+static struct pp_id doubted_id;
+
+static bool doubts_one(const struct pp_agent *a, pp_ns now, const struct pp_id *id)
+{
+    (void)a;
+    (void)now;
+    return pp_id_equal(id, &doubted_id);
+}
+
+/* The root names one that we gave up. Does it live? The one behind it in the answer is asked,
+ * though heard lately, and says so. */
+static void test_the_neighbour_of_a_doubted_one_is_a_witness(void)
+{
+    struct pp_id key = {{9, 0x31}};
+    bool every[PEERS];
+    size_t best[6];
+    memset(every, 1, sizeof every);
+    for (size_t doubted = 1; doubted < 5; doubted++) { /* the nearest says what the answer is */
+        begin(false);
+        closest(&key, 6, every, best);
+        ops = root_ops;
+        ops.fresh = all_fresh;
+        ops.doubted = doubts_one;
+        root_rule = true;
+        doubted_id = net[best[doubted]].id;
+        witness = best[doubted + 1];
+        witnessed = best[doubted];
+        ask(9, 5);
+        pp_agent_free(&agent);
+    }
+    witness = SIZE_MAX;
+}
+
 CHECK_MAIN("lookup route", CHECK(test_a_client_is_content_when_two_agree),
            CHECK(test_a_client_that_hears_of_others_asks_all),
            CHECK(test_a_client_asks_all_when_one_is_not_named),
            CHECK(test_a_client_asks_whom_it_did_not_hear_lately),
            CHECK(test_where_nearness_is_told_all_are_asked_by_turns),
+           CHECK(test_the_neighbour_of_a_doubted_one_is_a_witness),
            CHECK(test_a_member_asks_all_itself),
            CHECK(test_once_the_nearest_has_spoken_all_are_asked_at_once))
