@@ -470,6 +470,7 @@ int pp_net_live_open(struct pp_net_impl **out, struct pp_loop *loop,
     net->signed_mail = copy(options->signed_mail, &ok);
     net->maildir = copy(options->maildir, &ok);
     net->junk = copy(options->junk, &ok);
+    net->chat = copy(options->chat, &ok);
     net->bind = copy(options->bind, &ok);
     ok = ok && note_contacts(net, &options->overlay);
     net->hook = pp_hook_create(loop, on_turn_end, net);
@@ -527,6 +528,7 @@ void pp_net_live_close(struct pp_net_impl *net)
     free(net->signed_mail);
     free(net->maildir);
     free(net->junk);
+    free(net->chat);
     free(net->bind);
     free(net->virus);
     free(net->spam);

@@ -28,8 +28,8 @@ struct pp_net_live_options {
     /* Folders exist already (0700); NULL: what would need it fails with PP_IO. */
     const char *journal; /* a file */
     const char *spool, *quarantine, *blobs, *signed_mail;
-    const char *maildir, *junk;
-    const char *virus, *spam; /* scanners, as box/scan.h has them; NULL: none */
+    const char *maildir, *junk, *chat; /* chat: NULL: short messages are not kept */
+    const char *virus, *spam;          /* scanners, as box/scan.h has them; NULL: none */
 };
 
 /* The strings are copied, the plugin and its options are not.

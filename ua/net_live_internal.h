@@ -33,7 +33,7 @@ struct pp_net_impl {
     struct pp_client *client;
     struct pp_authority *authority;
     struct pp_journal *journal;
-    char *spool, *quarantine, *blobs, *signed_mail, *maildir, *junk, *bind;
+    char *spool, *quarantine, *blobs, *signed_mail, *maildir, *junk, *chat, *bind;
     uint8_t (*contacts)[16]; /* addresses, to tell "no network here" from "nobody answers" */
     size_t n_contacts;
     bool has_names;                             /* contacts that are no addresses */

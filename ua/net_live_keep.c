@@ -27,7 +27,7 @@ struct pp_live_keep {
 
 static const char *folder_of(const struct pp_net_impl *net, enum pp_place place, bool *maildir)
 {
-    *maildir = place == PP_PLACE_NEW || place == PP_PLACE_JUNK;
+    *maildir = place == PP_PLACE_NEW || place == PP_PLACE_JUNK || place == PP_PLACE_CHAT;
     switch (place) {
     case PP_PLACE_SPOOL:
         return net->spool;
@@ -39,6 +39,8 @@ static const char *folder_of(const struct pp_net_impl *net, enum pp_place place,
         return net->junk;
     case PP_PLACE_SIGNED:
         return net->signed_mail;
+    case PP_PLACE_CHAT:
+        return net->chat;
     }
     return NULL;
 }

@@ -24,7 +24,7 @@ typedef int cli_command(struct cli *cli, int argc, char **argv);
 cli_command cli_enrol, cli_publish, cli_unpublish, cli_send, cli_queue, cli_fetch, cli_list,
     cli_show, cli_lookup, cli_sign, cli_maintain, cli_probe, cli_quarantine, cli_train, cli_serve;
 cli_command cli_passphrase, cli_export, cli_import, cli_trust, cli_join, cli_status;
-cli_command cli_doctor, cli_completion, cli_sync, cli_devices;
+cli_command cli_doctor, cli_completion, cli_sync, cli_devices, cli_chat;
 /* The i-th command's name; NULL after the last. */
 const char *cli_command_name(size_t i);
 

@@ -21,8 +21,8 @@ static const char *text_of(const struct pp_buf *b)
 
 static void print_json(const struct pp_letter_info *info)
 {
-    static const char *const ends[] = {"headers", "delivered", "known", "later",
-                                       "lost",    "bad",       "junk",  "quarantine"};
+    static const char *const ends[] = {"headers", "delivered", "known",      "later", "lost",
+                                       "bad",     "junk",      "quarantine", "chat"};
     const struct pp_notification *n = info->notification;
     printf("{\"state\":\"%s\",\"file\":\"%s\",\"from\":", ends[info->end], info->file);
     cli_print_json(n ? text_of(&n->from) : "");
@@ -80,6 +80,7 @@ static void letter(void *ctx, const struct pp_letter_info *info)
         fprintf(stderr, "peerpost: in quarantine: %s (peerpost quarantine)\n", info->why);
         break;
     case PP_LETTER_KNOWN:
+    case PP_LETTER_CHAT: /* shown where the chat is open */
         break;
     case PP_LETTER_LATER:
     case PP_LETTER_LOST:

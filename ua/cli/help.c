@@ -119,6 +119,19 @@ static const struct text {
      "Examples\n"
      "  peerpost fetch\n"
      "  peerpost fetch --headers-only && peerpost list\n"},
+    {"chat",
+     "peerpost chat [--json] [--stay] [--last N] ADDRESS\n"
+     "  Short messages: a line you type is at ADDRESS at once when a chat with you is open there,\n"
+     "  else it waits in the inbox and arrives as a small mail. Sealed and signed as all mail;\n"
+     "  what nobody vouches for is not shown. Lines are kept in the Maildir folder .Chat.\n"
+     "  In a pipe each line of the input is said, each line heard is printed; it ends when what\n"
+     "  was said is on enough nodes.\n"
+     "  --stay    go on listening after the end of the input\n"
+     "  --last N  show the last N lines first; on a terminal 5\n"
+     "  /quit ends; //text says /text.\n"
+     "Examples\n"
+     "  peerpost chat bob@uni.example\n"
+     "  echo 'build is green' | peerpost chat ops@uni.example\n"},
     {"list", "peerpost list [--junk] [--json]\n"
              "  Your mail: what is in the Maildir, and what only its header is known of.\n"
              "  N new, W its body waits on the nodes, S signed by its sender, ! a bad signature.\n"
@@ -211,6 +224,7 @@ static const char whole[] =
     "  peerpost send [-t] [TO...]   send the message on standard input\n"
     "  peerpost fetch               collect your mail into the Maildir\n"
     "  peerpost list, show          read it\n"
+    "  peerpost chat ADDRESS        short messages\n"
     "  peerpost queue list|run|drop what is still on its way\n"
     "  peerpost status              what became of what you sent\n"
     "  peerpost lookup ADDRESS      find somebody's certificate\n"

@@ -73,6 +73,8 @@ static const struct pp_option options[] = {
      "what this computer is called in the list of yours; empty: its host name"},
     {"devices.period", PP_OPT_TIME, "5min", 0, INT64_MAX, NODE,
      "how often serve synchronises by itself; 0: after each fetch"},
+    {"serve.wait", PP_OPT_BOOL, "false", 0, 0, NODE,
+     "wait for mail at the nodes of your inbox: it shows as soon as it is sent"},
     {"deliver.keep_signed", PP_OPT_BOOL, "false", 0, 0, NODE,
      "keep what the sender signed in state/signed"},
     {"anonymity.proxy", PP_OPT_STRING, "", 0, 0, NODE,

@@ -24,6 +24,7 @@ struct pp_mail {
     struct offset offsets[OFFSETS_MAX]; /* a ring: the oldest makes room */
     size_t n_offsets, next_offset;
     struct pp_health health;
+    struct pp_ear *ears;
 };
 
 void pp_mail_options_default(struct pp_mail_options *o)
@@ -176,6 +177,11 @@ pp_ns pp_mail_delay(struct pp_mail *mail)
 bool pp_mail_may_sign(const struct pp_mail *mail)
 {
     return mail->options.n_keys && !mail->options.anonymous;
+}
+
+struct pp_ear **pp_mail_ears(struct pp_mail *mail)
+{
+    return &mail->ears;
 }
 
 int64_t pp_mail_offset(const struct pp_mail *mail, const struct pp_id *node)

@@ -73,6 +73,10 @@ void pp_mail_forget(struct pp_mail *mail, struct pp_buf *keys);
 /* Current value of a note, copied. ! PP_NOT_FOUND, PP_NOMEM */
 int pp_mail_recall(struct pp_mail *mail, struct pp_bytes key, struct pp_buf *value);
 
+/* Who listens for short messages; the list is chat.h's. */
+struct pp_ear;
+struct pp_ear **pp_mail_ears(struct pp_mail *mail);
+
 /* The clock of a node against ours, learned from its Date, in seconds. */
 int64_t pp_mail_offset(const struct pp_mail *mail, const struct pp_id *node);
 /* date: an HTTP date (RFC 9110 section 5.6.7). false: unreadable, or more than a day off, and then

@@ -139,7 +139,7 @@ void pp_read_next(struct pp_read *read)
         }
     }
     bool idle = read->inbox_done && !read->active && !read->waiting.len;
-    if (idle && !recheck(read) && !release(read)) {
+    if (idle && !recheck(read) && (read->options.given || !release(read))) {
         const struct pp_mailnet *net = net_of(read);
         pp_seen_judge(read);
         read->ended = true;
@@ -156,9 +156,43 @@ static void on_wake(struct pp_act *act)
     }
     if (!read->collected) {
         read->collected = true;
-        collect(read);
+        if (!read->options.given) {
+            collect(read);
+        }
     }
     pp_read_next(read);
+}
+
+static bool waits(const struct pp_buf *keys, const char *hash)
+{
+    for (size_t at = 0; at + 66 <= keys->len; at += 66) {
+        if (keys->data[at] != 'd' && memcmp(keys->data + at + 2, hash, 64) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pp_read_add(struct pp_read *read, const char *hash)
+{
+    const struct pp_mailnet *net = net_of(read);
+    struct pp_bytes value;
+    char key[72];
+    pp_read_key(key, 'i', hash);
+    if (read->ended) {
+        return false;
+    }
+    bool known = (!read->collected && !read->options.given) || waits(&read->waiting, hash) ||
+                 waits(&read->twins, hash) ||
+                 net->ops->recall(net->impl, pp_str(key), &value) != PP_OK;
+    for (const struct pp_letter *l = read->letters; l && !known; l = l->next) {
+        known = strcmp(l->hash, hash) == 0;
+    }
+    if (!known) {
+        pp_buf_add(&read->waiting, key, 66);
+        pp_read_next(read);
+    }
+    return true;
 }
 
 static void on_noted(struct pp_act *act, uint64_t token, int error)
@@ -187,7 +221,7 @@ struct pp_read *pp_read_start(struct pp_mail *mail, const struct pp_read_options
     };
     const struct pp_mailnet *net = net_of(read);
     net->ops->wake(net->impl, &read->act, pp_mail_now(mail).mono);
-    if (options->no_inbox) {
+    if (options->no_inbox || options->given) {
         read->inbox_done = read->result.complete = true;
     } else {
         pp_read_inbox_start(read);

@@ -17,17 +17,19 @@ struct pp_read_options {
     bool headers_only; /* stop after the notifications */
     bool keep;         /* leave bodies on the nodes */
     bool no_inbox;     /* only go on with what was journaled */
+    bool given;        /* only work on what pp_read_add names */
 };
 
 enum pp_letter_end {
-    PP_LETTER_HEADERS,   /* its header is known; the body waits */
-    PP_LETTER_DELIVERED, /* in the Maildir now */
-    PP_LETTER_KNOWN,     /* was there before: a second notification of one message */
-    PP_LETTER_LATER,     /* no good copy of the body now; tried again by the next fetch */
-    PP_LETTER_LOST,      /* no copy for 30 days: given up */
-    PP_LETTER_BAD,       /* forged or undecryptable: set aside */
-    PP_LETTER_JUNK,      /* in the Junk folder */
-    PP_LETTER_QUARANTINE /* in quarantine: a virus, or its sender has to confirm first */
+    PP_LETTER_HEADERS,    /* its header is known; the body waits */
+    PP_LETTER_DELIVERED,  /* in the Maildir now */
+    PP_LETTER_KNOWN,      /* was there before: a second notification of one message */
+    PP_LETTER_LATER,      /* no good copy of the body now; tried again by the next fetch */
+    PP_LETTER_LOST,       /* no copy for 30 days: given up */
+    PP_LETTER_BAD,        /* forged or undecryptable: set aside */
+    PP_LETTER_JUNK,       /* in the Junk folder */
+    PP_LETTER_QUARANTINE, /* in quarantine: a virus, or its sender has to confirm first */
+    PP_LETTER_CHAT        /* a short message of somebody whose chat is open: in the Chat folder */
 };
 
 struct pp_letter_info {
@@ -44,7 +46,7 @@ struct pp_read_result {
     unsigned silent; /* of them did not answer */
     bool complete;   /* so few were silent that no mail that counts as sent can be missing */
     unsigned fresh;  /* notifications that are new */
-    unsigned delivered, later, lost, bad, known, junk, quarantined;
+    unsigned delivered, later, lost, bad, known, junk, quarantined, chat;
     unsigned released; /* out of quarantine, since their sender confirmed */
     char why[200];
 };
@@ -58,6 +60,8 @@ struct pp_read_events {
 struct pp_read *pp_read_start(struct pp_mail *mail, const struct pp_read_options *options,
                               const struct pp_read_events *events, void *ctx);
 void pp_read_cancel(struct pp_read *read); /* accepts NULL */
+/* A notification that came into the journal meanwhile. False: it has ended; a new one is due. */
+bool pp_read_add(struct pp_read *read, const char *hash);
 
 /* Looks up the own inbox's k nodes and notes them, so that a later fetch asks them even when others
  * are closest then. peers: what the look-up gave. */

@@ -10,7 +10,6 @@
 #include <mail/record.h>
 #include <stdio.h>
 
-#define INBOX_ANSWER_MAX ((uint64_t)9 << 20)
 #define NOTIFICATION_MAX ((size_t)32 << 10)
 #define HOLDER_COUNTS_DAYS 7
 
@@ -129,50 +128,81 @@ static bool is_noted(struct pp_mail *mail, char kind, const char *hash)
     return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
 }
 
-/* Journals a notification that is new: "i:" + hash = received (8), attempts (4), octets. False: it
- * came from this node before. */
-static bool take(struct pp_read *read, const struct pp_peer *from, struct pp_bytes octets)
+/* Journals a notification that is new: "i:" + hash = received (8), attempts (4), octets. */
+static bool journal(struct pp_mail *mail, struct pp_bytes octets, char hash[65])
 {
     uint8_t digest[32];
-    char hash[65], key[72];
+    char key[72];
     pp_sha256(digest, octets);
     pp_hex(hash, digest, sizeof digest);
-    bool known = is_noted(read->mail, 'm', hash) || is_noted(read->mail, 'i', hash);
-    bool first = pp_seen_take(read, from, hash, octets.len, !known);
-    if (known) {
-        return first;
+    if (is_noted(mail, 'm', hash) || is_noted(mail, 'i', hash)) {
+        return false;
     }
     struct pp_buf value = {0};
-    pp_record_u64(&value, (uint64_t)pp_mail_seconds(read->mail));
+    pp_record_u64(&value, (uint64_t)pp_mail_seconds(mail));
     pp_record_u32(&value, 0);
     pp_record_fixed(&value, octets.data, octets.len);
     pp_read_key(key, 'i', hash);
-    if (!value.failed) {
-        pp_mail_note(read->mail, pp_str(key), pp_buf_bytes(&value));
-        key[0] = 'f'; /* of this pass: no earlier run has put it anywhere */
+    bool whole = !value.failed;
+    if (whole) {
+        pp_mail_note(mail, pp_str(key), pp_buf_bytes(&value));
+    }
+    pp_buf_free(&value);
+    return whole;
+}
+
+/* False: it came from this node before. */
+static bool take(struct pp_read *read, const struct pp_peer *from, struct pp_bytes octets)
+{
+    char hash[65], key[72];
+    bool fresh = journal(read->mail, octets, hash);
+    if (fresh) {
+        pp_read_key(key, 'f', hash); /* of this pass: no earlier run has put it anywhere */
         pp_buf_add(&read->fresh, key, 66);
         read->result.fresh++;
     }
-    pp_buf_free(&value);
-    return first;
+    return pp_seen_take(read, from, hash, octets.len, fresh);
 }
 
-/* The body: per notification sequence (8), length (4), octets. Returns how many, or negative;
- * news: some came from this node for the first time. */
+/* The next notification of a body: per notification sequence (8), length (4), octets. */
+static int next_entry(struct pp_reader *r, struct pp_bytes *octets)
+{
+    pp_read64(r);
+    *octets = pp_reads(r);
+    return r->failed || octets->len > NOTIFICATION_MAX ? PP_MALFORMED : PP_OK;
+}
+
+int pp_inbox_journal(struct pp_mail *mail, struct pp_bytes body,
+                     void (*fresh)(void *ctx, const char *hash), void *ctx)
+{
+    struct pp_reader r = pp_reader(body);
+    struct pp_bytes octets;
+    char hash[65];
+    int n = 0;
+    for (; pp_reader_left(&r); n++) {
+        if (next_entry(&r, &octets) != PP_OK) {
+            return PP_MALFORMED;
+        }
+        if (journal(mail, octets, hash)) {
+            fresh(ctx, hash);
+        }
+    }
+    return n;
+}
+
+/* Returns how many there were, or negative; news: some came from this node for the first time. */
 static int take_all(struct pp_read *read, const struct pp_peer *from, struct pp_bytes body,
                     bool *news)
 {
     struct pp_reader r = pp_reader(body);
+    struct pp_bytes octets;
     int n = 0;
     *news = false;
-    while (pp_reader_left(&r)) {
-        pp_read64(&r);
-        struct pp_bytes octets = pp_reads(&r);
-        if (r.failed || octets.len > NOTIFICATION_MAX) {
+    for (; pp_reader_left(&r); n++) {
+        if (next_entry(&r, &octets) != PP_OK) {
             return PP_MALFORMED;
         }
         *news |= take(read, from, octets);
-        n++;
     }
     return n;
 }
@@ -332,7 +362,7 @@ void pp_read_inbox_start(struct pp_read *read)
     pp_spread_init(&read->inbox, read->mail, &kind, read, &key);
     read->inbox.ops = o->ops_read_inbox;
     read->inbox.paths = o->paths;
-    read->inbox.answer_max = INBOX_ANSWER_MAX;
+    read->inbox.answer_max = PP_INBOX_ANSWER_MAX;
     add_holders(read);
     pp_spread_start(&read->inbox);
 }

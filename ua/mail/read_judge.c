@@ -22,7 +22,7 @@ static void junk(struct pp_letter *letter, const char *reason)
 static void aside(struct pp_letter *letter, enum pp_aside kind, const char *reason)
 {
     snprintf(letter->why, sizeof letter->why, "%s", reason);
-    pp_aside_note(letter->read->mail, letter->hash, kind, letter->return_path, reason);
+    pp_aside_note(letter->read->mail, letter->file, kind, letter->return_path, reason);
     pp_letter_deliver(letter, PP_PLACE_QUARANTINE, PP_LETTER_QUARANTINE);
 }
 
@@ -102,8 +102,8 @@ static bool is_aside(struct pp_letter *letter)
 {
     const struct pp_mailnet *net = net_of(letter);
     struct pp_set_aside s = {0};
-    struct pp_blob *blob = net->ops->blob_open(net->impl, PP_PLACE_JUNK, letter->hash);
-    bool was = pp_aside_recall(letter->read->mail, letter->hash, &s) == PP_OK;
+    struct pp_blob *blob = net->ops->blob_open(net->impl, PP_PLACE_JUNK, letter->file);
+    bool was = pp_aside_recall(letter->read->mail, letter->file, &s) == PP_OK;
     if (blob) {
         net->ops->blob_free(net->impl, blob);
         junk(letter, "it is in the Junk folder");

@@ -6,6 +6,7 @@
 #include <mail/read_pass.h>
 
 #include <base/crash.h>
+#include <mail/chat.h>
 #include <mail/kept.h>
 #include <mail/record.h>
 #include <openssl/evp.h>
@@ -50,13 +51,17 @@ static void tell(struct pp_letter *letter, enum pp_letter_end end)
     result->bad += end == PP_LETTER_BAD;
     result->junk += end == PP_LETTER_JUNK;
     result->quarantined += end == PP_LETTER_QUARANTINE;
+    result->chat += end == PP_LETTER_CHAT;
     if (read->events.letter) {
         struct pp_letter_info info = {.end = end,
                                       .notification = letter->opened ? &letter->n : NULL,
-                                      .file = letter->hash,
+                                      .file = letter->file,
                                       .signature = letter->signature,
                                       .why = letter->why};
         read->events.letter(read->ctx, &info);
+    }
+    if (end == PP_LETTER_CHAT) {
+        pp_chat_heard(read->mail, letter->return_path, letter->file, &letter->n);
     }
 }
 
@@ -88,16 +93,9 @@ static void note_time(struct pp_letter *letter, char kind, const char *hash)
     note(letter, kind, hash, pp_bytes(now, sizeof now));
 }
 
-/* The message's own name, so that a second notification of it is known. */
-static void object_hash(const struct pp_letter *letter, char out[65])
+void pp_letter_object(const struct pp_letter *letter, char out[65])
 {
-    uint8_t digest[32];
-    struct pp_buf b = {0};
-    pp_record_bytes(&b, pp_buf_bytes(&letter->n.object_id));
-    pp_record_fixed(&b, letter->n.object_digest, 32);
-    pp_sha256(digest, pp_buf_bytes(&b));
-    pp_hex(out, digest, sizeof digest);
-    pp_buf_free(&b);
+    pp_chat_file(out, pp_buf_bytes(&letter->n.object_id), letter->n.object_digest);
 }
 
 /* --- deletion: "d:" + hash = attempts (4), object id, seed ----------------------------------- */
@@ -211,9 +209,11 @@ static void mark(struct pp_letter *letter, uint64_t token)
     const struct pp_mailnet *net = net_of(letter);
     char key[72], object[65];
     if (letter->opened && token == TOKEN_MARKED) {
-        object_hash(letter, object);
+        pp_letter_object(letter, object);
         note_time(letter, 'o', object);
-        if (letter->read->options.keep) {
+        if (letter->n.text.len) {
+            /* no body lies anywhere */
+        } else if (letter->read->options.keep) {
             keep_on_nodes(letter);
         } else {
             delete_again(letter, 0);
@@ -227,7 +227,7 @@ static void mark(struct pp_letter *letter, uint64_t token)
 static void keep(struct pp_letter *letter)
 {
     const struct pp_mailnet *net = net_of(letter);
-    net->ops->blob_keep(net->impl, &letter->act, letter->ready, letter->place, letter->hash,
+    net->ops->blob_keep(net->impl, &letter->act, letter->ready, letter->place, letter->file,
                         TOKEN_KEPT);
 }
 
@@ -256,11 +256,11 @@ static void on_noted(struct pp_act *act, uint64_t token, int error)
     }
     pp_mail_crash(letter->read->mail, "fetch-marked");
     if (letter->place != PP_PLACE_QUARANTINE) {
-        net->ops->blob_drop(net->impl, letter->place, letter->hash); /* its link in tmp/ */
+        net->ops->blob_drop(net->impl, letter->place, letter->file); /* its link in tmp/ */
     }
     tell(letter, letter->end);
     if ((token == TOKEN_MARKED || (letter->end == PP_LETTER_KNOWN && letter->n.has_seed)) &&
-        !letter->read->options.keep) {
+        !letter->read->options.keep && !letter->n.text.len) {
         letter->attempts = 0;
         start_delete(letter);
     } else {
@@ -304,10 +304,15 @@ static void set_aside(struct pp_letter *letter, enum pp_letter_end end)
     letter->end = end;
     if (end != PP_LETTER_KNOWN) {
         keep_octets(letter);
-    } else if (letter->n.has_seed && !letter->read->options.keep) {
+    } else if (letter->n.has_seed && !letter->read->options.keep && !letter->n.text.len) {
         delete_again(letter, 0); /* each notification has a right of its own to delete */
     }
     mark(letter, TOKEN_SET_ASIDE);
+}
+
+void pp_letter_forged(struct pp_letter *letter)
+{
+    set_aside(letter, PP_LETTER_BAD);
 }
 
 static void deliver(struct pp_letter *letter)
@@ -386,6 +391,7 @@ static struct pp_letter *make(struct pp_read *read, const char *hash)
                                  .read = read,
                                  .next = read->letters};
     snprintf(letter->hash, sizeof letter->hash, "%s", hash);
+    memcpy(letter->file, letter->hash, sizeof letter->file);
     read->letters = letter;
     read->active++;
     return letter;
@@ -429,7 +435,7 @@ static bool is_known(struct pp_letter *letter)
     const struct pp_mailnet *net = net_of(letter);
     char key[72], object[65];
     struct pp_bytes value;
-    object_hash(letter, object);
+    pp_letter_object(letter, object);
     pp_read_key(key, 'o', object);
     return net->ops->recall(net->impl, pp_str(key), &value) == PP_OK;
 }
@@ -472,6 +478,8 @@ void pp_letter_start(struct pp_read *read, const char *hash, bool fresh)
     } else if (has_twin(letter)) {
         pp_buf_printf(&read->twins, "i:%s", hash);
         drop_first(letter);
+    } else if (letter->n.text.len) {
+        pp_letter_chat(letter);
     } else {
         int rc =
             pp_retrieve_start(&letter->retrieve, read->mail, pp_buf_bytes(&letter->n.object_id),

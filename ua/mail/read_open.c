@@ -110,11 +110,33 @@ static bool same_text(struct pp_bytes header, const char *name, const struct pp_
     return same;
 }
 
+const char *pp_letter_doubt(struct pp_letter *letter, struct pp_bytes from, char *text, size_t cap)
+{
+    const struct pp_mail_options *o = pp_mail_is(letter->read->mail);
+    const struct pp_notification *n = &letter->n;
+    if (!n->is_signed || !n->signer) {
+        return "not signed";
+    }
+    if (!pp_certificate_has_address(o->certificates[0], pp_buf_bytes(&n->recipient))) {
+        return "signed for another recipient";
+    }
+    if (!from.len || !pp_certificate_has_address(n->signer, from)) {
+        return "the signer is not the address in From";
+    }
+    int rc = pp_authority_check(o->authority, n->signer, PP_CERT_ADDRESS, n->created * PP_SECOND);
+    if (rc != PP_OK) {
+        return rc == PP_REVOKED
+                   ? "the signer's certificate is revoked"
+                   : "the signer's certificate is not from this network's authority or not valid";
+    }
+    rc = pp_pin_check(letter->read->mail, from, n->signer, pp_buf_bytes(&n->rollover), text, cap);
+    return rc == PP_DENIED ? text : NULL; /* an earlier key of hers is hers */
+}
+
 /* NULL when the signatures hold and fit; else the reason, for people. */
 static const char *doubt(struct pp_letter *letter, const struct pp_opened *opened,
                          struct pp_bytes header, struct pp_bytes from, char *text, size_t cap)
 {
-    const struct pp_mail_options *o = pp_mail_is(letter->read->mail);
     const struct pp_notification *n = &letter->n;
     if (!opened->is_signed || !opened->signer || !n->is_signed || !n->signer) {
         return "not signed";
@@ -122,27 +144,12 @@ static const char *doubt(struct pp_letter *letter, const struct pp_opened *opene
     if (memcmp(opened->signer->keyid, n->signer->keyid, 32) != 0) {
         return "message and notification are signed by different keys";
     }
-    if (!pp_certificate_has_address(o->certificates[0], pp_buf_bytes(&n->recipient))) {
-        return "signed for another recipient";
-    }
-    if (!from.len || !pp_certificate_has_address(opened->signer, from)) {
-        return "the signer is not the address in From";
-    }
     if (!same_text(header, "From", &n->from, 1024) ||
         !same_text(header, "Subject", &n->subject, 1024) ||
         !same_text(header, "Date", &n->date, 128)) {
         return "the notification's header differs from the message's";
     }
-    int rc =
-        pp_authority_check(o->authority, opened->signer, PP_CERT_ADDRESS, n->created * PP_SECOND);
-    if (rc != PP_OK) {
-        return rc == PP_REVOKED
-                   ? "the signer's certificate is revoked"
-                   : "the signer's certificate is not from this network's authority or not valid";
-    }
-    rc = pp_pin_check(letter->read->mail, from, opened->signer, pp_buf_bytes(&n->rollover), text,
-                      cap);
-    return rc == PP_DENIED ? text : NULL; /* an earlier key of hers is hers */
+    return pp_letter_doubt(letter, from, text, cap);
 }
 
 static void judge_signature(struct pp_letter *letter, const struct pp_opened *opened,

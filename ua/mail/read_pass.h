@@ -17,7 +17,8 @@ struct pp_letter {
     struct pp_act act; /* first */
     struct pp_read *read;
     struct pp_letter *next;
-    char hash[65]; /* of the notification: also the Maildir name */
+    char hash[65]; /* of the notification .. */
+    char file[65]; /* .. and, but for a short message, its name in the Maildir */
     struct pp_notification n;
     bool opened;
     bool fresh;       /* came in this pass */
@@ -66,6 +67,11 @@ void pp_read_fail(struct pp_read *read, int code, const char *what);
 void pp_read_key(char out[72], char kind, const char *hash); /* "m:<hash>" */
 
 /* read_inbox.c */
+#define PP_INBOX_ANSWER_MAX ((uint64_t)9 << 20)
+/* Journals what a node handed out; fresh: told the hash of each that is new. How many there were.
+ * ! PP_MALFORMED */
+int pp_inbox_journal(struct pp_mail *mail, struct pp_bytes body,
+                     void (*fresh)(void *ctx, const char *hash), void *ctx);
 void pp_read_inbox_start(struct pp_read *read);
 void pp_read_inbox_noted(struct pp_read *read, uint64_t token);
 
@@ -93,6 +99,13 @@ void pp_letter_opened(struct pp_letter *letter, int rc); /* read_open.c calls ba
 void pp_letter_deliver(struct pp_letter *letter, enum pp_place place, enum pp_letter_end end);
 void pp_letter_hold(struct pp_letter *letter); /* not now: letter->why */
 
+/* The message's own name, so that a second notification of it is known. */
+void pp_letter_object(const struct pp_letter *letter, char out[65]);
+
+/* read_chat.c: a short message, whole in its notification. */
+void pp_letter_chat(struct pp_letter *letter);
+void pp_letter_forged(struct pp_letter *letter); /* letter->why; set aside */
+
 /* read_judge.c: scanners and rules on senders, then pp_letter_deliver or pp_letter_hold. */
 void pp_letter_judge(struct pp_letter *letter);
 void pp_letter_judged(struct pp_letter *letter, enum pp_judgement judgement, const char *text);
@@ -100,5 +113,8 @@ void pp_letter_judged(struct pp_letter *letter, enum pp_judgement judgement, con
 /* read_open.c: decrypts letter->body, checks signatures, fills in letter->ready. 0 or negative with
  * letter->why. */
 int pp_letter_unseal(struct pp_letter *letter);
+/* Did the owner of `from` sign the notification for us? NULL; or why not, for people (text is room
+ * for it). */
+const char *pp_letter_doubt(struct pp_letter *letter, struct pp_bytes from, char *text, size_t cap);
 
 #endif

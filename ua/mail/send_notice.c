@@ -5,8 +5,6 @@
  */
 #include <mail/send_pass.h>
 
-#include <mail/work.h>
-
 #include <base/crash.h>
 #include <stdio.h>
 
@@ -68,64 +66,26 @@ static int seal(struct pp_send_recipient *run, struct pp_error *error)
 static int request(struct pp_spread *s, struct pp_target *t, struct pp_ask *ask)
 {
     struct pp_send_recipient *run = s->ctx;
-    const struct pp_job_recipient *r = &run->send->job.recipients[run->index];
-    ask->request.method = "PUT";
-    ask->request.identifier = inbox_of(r);
-    ask->request.body = pp_buf_bytes(&run->sealed);
-    pp_ask_field(ask, "Peerpost-Life", "%llu", (unsigned long long)pp_mail_is(s->mail)->life);
-    if (t->retried && pp_mail_may_sign(s->mail)) {
-        return pp_sign_ask_as_user(s->mail, ask, "append-inbox", NULL);
-    }
-    if (t->retried && run->stamp[0]) {
-        pp_ask_field(ask, "Peerpost-Work", "%s", run->stamp);
-    }
-    pp_ask_field(ask, "Pragma", "append-inbox");
-    return PP_OK;
+    run->append.inbox = inbox_of(&run->send->job.recipients[run->index]);
+    run->append.sealed = pp_buf_bytes(&run->sealed);
+    return pp_append_request(s, t, ask, &run->append);
 }
 
-/* A full inbox says how much work opens it. */
 static void head(struct pp_spread *s, struct pp_target *t, const struct pp_net_field *fields,
                  size_t n)
 {
-    struct pp_send_recipient *run = s->ctx;
-    for (size_t i = 0; t->status == 429 && i < n; i++) {
-        if (pp_bytes_is_nocase(fields[i].name, "peerpost-work")) {
-            unsigned bits = pp_work_wanted(fields[i].value);
-            run->work = bits > run->work ? bits : run->work;
-        }
-    }
-}
-
-/* Who may be known signs; who does not want to be works, once for all nodes. */
-static bool can_prove(struct pp_spread *s)
-{
-    struct pp_send_recipient *run = s->ctx;
-    const struct pp_job_recipient *r = &run->send->job.recipients[run->index];
-    uint8_t start[8];
-    if (pp_mail_may_sign(s->mail)) {
-        return true;
-    }
-    if (run->work && !run->stamp[0]) {
-        pp_mail_random(s->mail, start, sizeof start);
-        pp_work_stamp(run->stamp, inbox_of(r), pp_buf_bytes(&run->sealed), run->work,
-                      pp_get64(start));
-    }
-    return run->stamp[0] != '\0';
+    pp_append_head(&((struct pp_send_recipient *)s->ctx)->append, t, fields, n);
 }
 
 static enum pp_verdict judge(struct pp_spread *s, struct pp_target *t)
 {
     struct pp_send_recipient *run = s->ctx;
-    if (!t->error && (t->status == 200 || t->status == 201 || t->status == 202)) {
+    enum pp_verdict verdict = pp_append_judge(s, t, &run->append);
+    if (verdict == PP_VERDICT_DONE) {
         pp_ids_add(&run->send->job.recipients[run->index].have, &t->peer.id);
         pp_mail_crash(s->mail, "send-appended");
-        return PP_VERDICT_DONE;
     }
-    if (!t->error && t->status == 429 && !t->retried && can_prove(s)) {
-        t->retried = true; /* throttled: once more, signed or with work */
-        return PP_VERDICT_AGAIN;
-    }
-    return PP_VERDICT_BAD;
+    return verdict;
 }
 
 static bool already(struct pp_spread *s, const struct pp_peer *peer)

@@ -5,6 +5,7 @@
 #ifndef PP_MAIL_SEND_PASS_H
 #define PP_MAIL_SEND_PASS_H
 
+#include <mail/append.h>
 #include <mail/directory.h>
 #include <mail/send.h>
 #include <mail/spread.h>
@@ -29,8 +30,7 @@ struct pp_send_recipient {
     struct pp_certificate *certificate;
     struct pp_spread spread;
     struct pp_buf sealed;
-    unsigned work;  /* bits that a node wants; 0: none did */
-    char stamp[64]; /* the work done for it */
+    struct pp_append append;
     bool resolved, running, ended;
 };
 

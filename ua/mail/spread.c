@@ -147,6 +147,9 @@ static void look_up(struct pp_spread *s, unsigned width)
 {
     s->width = width;
     s->looking = true;
+    if (s->n_known) {
+        return; /* `begin` wakes */
+    }
     ops_of(s)->lookup(impl_of(s), &s->act, &s->key, width, s->paths, LOOKUP_TOKEN | width);
 }
 
@@ -235,13 +238,25 @@ static void begin(struct pp_spread *s)
     look_up(s, s->k);
     ask_extras(s);
     hedge(s);
+    if (s->n_known) {
+        ops_of(s)->wake(impl_of(s), &s->act, pp_mail_now(s->mail).mono);
+    }
 }
+
+static void on_found(struct pp_act *act, uint64_t token, int code, const struct pp_peer *peers,
+                     size_t n);
 
 static void on_wake(struct pp_act *act)
 {
     struct pp_spread *s = (struct pp_spread *)act;
+    size_t n = s->n_known;
     if (s->late) {
         begin(s);
+        return;
+    }
+    if (n) {
+        s->n_known = 0;
+        on_found(act, LOOKUP_TOKEN | s->k, PP_OK, s->known, n);
         return;
     }
     hedge(s);
@@ -478,6 +493,12 @@ void pp_spread_extra(struct pp_spread *s, const struct pp_peer *peer)
             t->extra = true;
         }
     }
+}
+
+void pp_spread_known(struct pp_spread *s, const struct pp_peer *peers, size_t n)
+{
+    s->n_known = n < s->k ? n : s->k;
+    memcpy(s->known, peers, s->n_known * sizeof *peers);
 }
 
 void pp_spread_start(struct pp_spread *s)

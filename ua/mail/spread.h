@@ -94,6 +94,8 @@ struct pp_spread {
     size_t n_targets, cap_targets;
     bool waiting, looking, finished;
     bool started;
+    struct pp_peer known[PP_K_MAX]; /* stand for the first look-up */
+    size_t n_known;
 };
 
 /* Zeroes s and sets what every spread needs; the caller sets the rest, then starts. */
@@ -101,6 +103,8 @@ void pp_spread_init(struct pp_spread *s, struct pp_mail *mail, const struct pp_s
                     void *ctx, const struct pp_id *key);
 /* Before start: a peer to ask on top of what the look-up finds. */
 void pp_spread_extra(struct pp_spread *s, const struct pp_peer *peer);
+/* Before start: what an earlier look-up of this key for k gave; the first is not done again. */
+void pp_spread_known(struct pp_spread *s, const struct pp_peer *peers, size_t n);
 void pp_spread_start(struct pp_spread *s);
 void pp_spread_go(struct pp_spread *s); /* after `looked` said wait */
 /* The verdict on a held target. May end in `done`. */

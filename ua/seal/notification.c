@@ -227,7 +227,8 @@ int pp_open_notification(struct pp_notification *n, struct pp_bytes sealed,
 void pp_notification_finish(struct pp_notification *n)
 {
     struct pp_buf *const texts[] = {&n->recipient, &n->object_id, &n->from, &n->to,
-                                    &n->cc,        &n->subject,   &n->date, &n->rollover};
+                                    &n->cc,        &n->subject,   &n->date, &n->rollover,
+                                    &n->text,      &n->after};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         pp_buf_wipe(texts[i]);
     }

@@ -80,7 +80,8 @@ int pp_notification_encode(struct pp_buf *text, const struct pp_notification *n)
 {
     size_t to = n->to.len < PP_TO_CC_MAX ? n->to.len : PP_TO_CC_MAX;
     if (n->n_asked > PP_K_MAX || n->n_inbox_asked > PP_K_MAX || n->rollover.len > TEXT_MAX ||
-        n->recipient.len > 254 || n->object_id.len > IDENTIFIER_MAX) {
+        n->recipient.len > 254 || n->object_id.len > IDENTIFIER_MAX || n->text.len > PP_CHAT_MAX ||
+        n->after.len > IDENTIFIER_MAX) {
         return PP_TOO_BIG;
     }
     pp_buf_add_str(text, PP_NOTIFICATION_HEAD);
@@ -106,6 +107,11 @@ int pp_notification_encode(struct pp_buf *text, const struct pp_notification *n)
         pp_buf_add_str(text, "Rollover: ");
         pp_base64(text, pp_buf_bytes(&n->rollover));
         pp_buf_add_str(text, "\r\n");
+    }
+    if (n->text.len) {
+        pp_buf_printf(text, "Moment: %" PRIu64 "\r\n", n->moment);
+        add_text(text, "After", &n->after, TEXT_MAX);
+        add_text(text, "Text", &n->text, PP_CHAT_MAX);
     }
     return text->failed ? PP_NOMEM : PP_OK;
 }
@@ -167,7 +173,10 @@ static const char *const names[] = {"Recipient",
                                     "Cc",
                                     "Subject",
                                     "Date",
-                                    "Rollover"};
+                                    "Rollover",
+                                    "Moment",
+                                    "Text",
+                                    "After"};
 #define NAMES (sizeof names / sizeof *names)
 #define REQUIRED 0xffu
 
@@ -207,8 +216,14 @@ static int take_value(struct pp_notification *n, size_t which, struct pp_bytes v
         return take_text(&n->subject, value);
     case 15:
         return take_text(&n->date, value);
-    default:
+    case 16:
         return pp_unbase64(&n->rollover, value);
+    case 17:
+        return take_number(&n->moment, value);
+    case 18:
+        return take_text(&n->text, value);
+    default:
+        return take_text(&n->after, value);
     }
 }
 
@@ -269,6 +284,7 @@ int pp_notification_decode(struct pp_notification *n, struct pp_bytes text)
         }
     }
     bool sane = (seen & REQUIRED) == REQUIRED && n->object_id.len && n->recipient.len &&
-                n->object_id.len <= IDENTIFIER_MAX && n->object_size <= PP_OBJECT_MAX;
+                n->object_id.len <= IDENTIFIER_MAX && n->object_size <= PP_OBJECT_MAX &&
+                n->text.len <= PP_CHAT_MAX && (!n->text.len || n->moment);
     return sane ? PP_OK : PP_MALFORMED;
 }

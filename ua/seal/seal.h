@@ -56,6 +56,7 @@ void pp_opened_finish(struct pp_opened *o);
 #define PP_NOTIFICATION_MAX 32768 /* octets, sealed */
 #define PP_FROM_MAX 1024          /* octets of From, and of Subject, that a notification carries */
 #define PP_TO_CC_MAX 4096         /* octets of To and Cc together */
+#define PP_CHAT_MAX 4096          /* octets of a short message, which needs no body */
 
 /* The notification's content (docs/security.md section 3). Texts are UTF-8 or raw header octets. */
 struct pp_notification {
@@ -75,6 +76,9 @@ struct pp_notification {
     uint64_t life;          /* seconds, of the body */
     uint64_t created;       /* seconds, wall, by the sender */
     struct pp_buf rollover; /* proof, or empty */
+    struct pp_buf text;     /* a short message: there is no body. Or empty */
+    uint64_t moment;        /* with text: when it was said, in milliseconds, by the sender .. */
+    struct pp_buf after;    /* .. and the identifier of the one said just before; or empty */
     /* from opening: */
     bool is_signed;
     struct pp_certificate *signer; /* owned, unchecked to the CA */

@@ -6,7 +6,9 @@
 
 #include <serve/parts.h>
 #include <serve/talk.h>
+#include <base/address.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,10 +18,12 @@ struct client {
     struct client *next;
     struct control_port *port;
     struct talk *talk;
-    enum { IDLE, FETCHING, SENDING, RUNNING, LENT } state;
+    enum { IDLE, FETCHING, SENDING, RUNNING, LENT, CHATTING } state;
     struct work_fetch fetch;
     struct work_watch watch;
     char name[80]; /* of the message that is sent */
+    struct work_chat chat;
+    char with[256];
 };
 
 struct control_port {
@@ -191,6 +195,58 @@ static void do_lend(struct client *c)
     c->state = LENT;
 }
 
+/* --- chat ---------------------------------------------------------------------------------- */
+
+static struct client *of_chat(struct work_chat *c)
+{
+    return (struct client *)(void *)((char *)c - offsetof(struct client, chat));
+}
+
+static void on_heard(struct work_chat *chat, const struct pp_heard *line)
+{
+    const struct pp_line_info info = {
+        .id = line->id, .text = line->text, .moment = line->moment, .why = ""};
+    answer(of_chat(chat), "heard", control_line(&info, line->file));
+}
+
+static void on_line(struct work_chat *chat, const struct pp_line_info *info)
+{
+    answer(of_chat(chat), "line", control_line(info, ""));
+}
+
+static void on_listens(struct work_chat *chat, unsigned nodes, unsigned of)
+{
+    struct client *c = of_chat(chat);
+    answer(c, "listens", json_pack("{si si}", "nodes", (int)nodes, "of", (int)of));
+}
+
+static void do_chat(struct client *c, const json_t *request)
+{
+    const char *with = json_string_value(json_object_get(request, "with"));
+    if (!with || !pp_address_is_normal(pp_str(with)) || strlen(with) >= sizeof c->with) {
+        refuse(c, "that is no address in its normal form");
+        return;
+    }
+    snprintf(c->with, sizeof c->with, "%s", with);
+    c->chat = (struct work_chat){
+        .with = c->with, .heard = on_heard, .line = on_line, .listens = on_listens};
+    c->state = CHATTING;
+    work_chat_open(work_of(c), &c->chat);
+}
+
+/* False: it waits until the journal is back. */
+static bool do_say(struct client *c, const json_t *request)
+{
+    struct pp_buf text = {0};
+    int rc = control_to_octets(&text, request, "text");
+    rc = rc == PP_OK ? work_say(work_of(c), c->with, pp_buf_bytes(&text)) : rc;
+    pp_buf_wipe(&text);
+    if (rc != PP_OK && rc != PP_BUSY) {
+        refuse(c, "that is no line to say");
+    }
+    return rc != PP_BUSY;
+}
+
 /* --- lines --------------------------------------------------------------------------------- */
 
 static void obey(struct client *c, const json_t *request)
@@ -209,6 +265,8 @@ static void obey(struct client *c, const json_t *request)
         do_notes(c, request);
     } else if (strcmp(command, "lend") == 0) {
         do_lend(c);
+    } else if (strcmp(command, "chat") == 0) {
+        do_chat(c, request);
     } else {
         refuse(c, "serve knows no such command: are both programs of one version?");
     }
@@ -218,11 +276,16 @@ static size_t take(void *ctx, struct pp_bytes in)
 {
     struct client *c = ctx;
     const uint8_t *line_end = memchr(in.data, '\n', in.len);
-    if (c->state != IDLE || !line_end) {
+    if ((c->state != IDLE && c->state != CHATTING) || !line_end) {
         return 0;
     }
     size_t len = (size_t)(line_end - in.data);
     json_t *request = json_loadb((const char *)in.data, len, JSON_REJECT_DUPLICATES, NULL);
+    if (request && c->state == CHATTING) {
+        bool said = do_say(c, request);
+        json_decref(request);
+        return said ? len + 1 : 0;
+    }
     if (request) {
         obey(c, request);
     } else {
@@ -243,6 +306,9 @@ static void leave(struct client *c)
     c->port->n--;
     work_forget(work_of(c), &c->fetch);
     work_unwatch(work_of(c), &c->watch);
+    if (c->state == CHATTING) {
+        work_chat_close(work_of(c), &c->chat);
+    }
 }
 
 static void gone(void *ctx)

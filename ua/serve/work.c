@@ -10,6 +10,7 @@
 #include <io/loop.h>
 #include <limits.h>
 #include <mail/maintain.h>
+#include <session/listening.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -29,7 +30,11 @@ struct work {
     struct runner queue;
     struct work_watch *watches;
     struct pp_maintain *maintain;
-    int spool_fd; /* inotify */
+    struct listening listening; /* while a chat is open, or always (serve.wait) */
+    struct pp_outbox *outbox;
+    struct work_chat *chats;
+    unsigned nodes, of; /* that listen for us */
+    int spool_fd;       /* inotify */
     struct pp_watch *spool_watch;
     char why[200]; /* the last failure, logged once */
 };
@@ -37,6 +42,7 @@ struct work {
 /* --- fetches ------------------------------------------------------------------------------- */
 
 static void start_fetch(struct work *w);
+static const struct pp_read_events read_events;
 
 static void append(struct work_fetch **list, struct work_fetch *f)
 {
@@ -124,13 +130,15 @@ static void on_done(void *ctx, const struct pp_read_result *result)
         f->done(f, &r);
     }
     maintain_if_due(w);
+    listening_next(&w->listening);
     start_fetch(w);
 }
+
+static const struct pp_read_events read_events = {on_letter, on_done};
 
 /* All who want the same as the first are served together. */
 static void start_fetch(struct work *w)
 {
-    static const struct pp_read_events events = {on_letter, on_done};
     if (w->read || !w->session || !w->waiting) {
         return;
     }
@@ -144,7 +152,7 @@ static void start_fetch(struct work *w)
     }
     session_refresh(w->session, 0);
     session_refresh_lists(w->session, 0);
-    w->read = pp_read_start(session_mail(w->session), &o, &events, w);
+    w->read = pp_read_start(session_mail(w->session), &o, &read_events, w);
     if (!w->read) {
         const struct pp_read_result r = {.code = PP_NOMEM, .why = "out of memory"};
         while (w->served) {
@@ -322,6 +330,90 @@ void work_unwatch(struct work *w, struct work_watch *watch)
     }
 }
 
+/* --- mail as it comes, and chats ------------------------------------------------------------ */
+
+static void on_came(void *ctx, const char *hash)
+{
+    listening_came(&((struct work *)ctx)->listening, hash);
+}
+
+static void on_listens(void *ctx, unsigned nodes, unsigned of)
+{
+    struct work *w = ctx;
+    struct work_chat *next;
+    w->nodes = nodes;
+    w->of = of;
+    for (struct work_chat *c = w->chats; c; c = next) {
+        next = c->next;
+        c->listens(c, nodes, of);
+    }
+}
+
+static void on_line(void *ctx, const struct pp_line_info *info)
+{
+    struct work *w = ctx;
+    struct work_chat *next;
+    for (struct work_chat *c = w->chats; c; c = next) {
+        next = c->next;
+        if (strcmp(c->with, info->to) == 0) {
+            c->line(c, info);
+        }
+    }
+}
+
+static void on_heard(struct pp_ear *ear, const struct pp_heard *line)
+{
+    struct work_chat *c =
+        (struct work_chat *)(void *)((char *)ear - offsetof(struct work_chat, ear));
+    c->heard(c, line);
+}
+
+static void listen_if_wanted(struct work *w)
+{
+    static const struct pp_vigil_events vigil = {on_came, on_listens};
+    bool wanted = w->session && (w->chats || pp_config_flag(w->config, "serve.wait"));
+    if (wanted && !w->listening.vigil) {
+        w->listening = (struct listening){
+            .mail = session_mail(w->session), .read = &w->read, .events = &read_events, .ctx = w};
+        listening_start(&w->listening, &vigil, w);
+    } else if (!wanted) {
+        listening_stop(&w->listening);
+    }
+}
+
+void work_chat_open(struct work *w, struct work_chat *c)
+{
+    c->ear = (struct pp_ear){.with = c->with, .heard = on_heard};
+    c->next = w->chats;
+    w->chats = c;
+    if (w->session) {
+        pp_chat_open(session_mail(w->session), &c->ear);
+    }
+    listen_if_wanted(w);
+    c->listens(c, w->nodes, w->of);
+}
+
+void work_chat_close(struct work *w, struct work_chat *c)
+{
+    struct work_chat **at = &w->chats;
+    while (*at && *at != c) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = c->next;
+        if (w->session) {
+            pp_chat_close(session_mail(w->session), &c->ear);
+        }
+        listen_if_wanted(w);
+    }
+}
+
+int work_say(struct work *w, const char *to, struct pp_bytes text)
+{
+    char id[64];
+    return w->outbox ? pp_outbox_say(w->outbox, pp_str(to), text, id) : PP_BUSY;
+}
+
 /* --- the journal, held and lent ------------------------------------------------------------ */
 
 struct session *work_session(const struct work *w)
@@ -335,6 +427,12 @@ static int take_journal(struct work *w, pp_ns patience, struct pp_error *error)
     if (rc == PP_OK) {
         w->queue = (struct runner){.told = on_told, .changed = on_changed, .ctx = w};
         runner_start(&w->queue, w->session, w->config, NULL, true, false);
+        static const struct pp_outbox_events outbox = {.line = on_line};
+        w->outbox = pp_outbox_open(session_mail(w->session), &outbox, w);
+        for (struct work_chat *c = w->chats; c; c = c->next) {
+            pp_chat_open(session_mail(w->session), &c->ear);
+        }
+        listen_if_wanted(w);
         scan_soon(w);
         start_fetch(w);
     }
@@ -347,6 +445,13 @@ static void let_go(struct work *w)
     w->read = NULL;
     pp_maintain_cancel(w->maintain);
     w->maintain = NULL;
+    listening_stop(&w->listening);
+    pp_outbox_close(w->outbox);
+    w->outbox = NULL;
+    w->nodes = 0;
+    for (struct work_chat *c = w->chats; c && w->session; c = c->next) {
+        pp_chat_close(session_mail(w->session), &c->ear);
+    }
     runner_stop(&w->queue);
     session_close(w->session);
     w->session = NULL;

@@ -5,6 +5,7 @@
 #ifndef PP_SERVE_WORK_H
 #define PP_SERVE_WORK_H
 
+#include <mail/chat.h>
 #include <mail/read.h>
 #include <session/runner.h>
 
@@ -39,6 +40,20 @@ void work_send_all(struct work *w);
 bool work_is_sending(const struct work *w);
 /* Takes a message out of the queue; `told` says when. false: it is under way, or lent. */
 bool work_drop(struct work *w, const char *name);
+
+/* A chat that somebody has open. Embedded; the members but next and ear are the asker's to set. */
+struct work_chat {
+    struct work_chat *next;
+    struct pp_ear ear;
+    const char *with; /* normal form */
+    void (*heard)(struct work_chat *c, const struct pp_heard *line);
+    void (*line)(struct work_chat *c, const struct pp_line_info *info);
+    void (*listens)(struct work_chat *c, unsigned nodes, unsigned of);
+};
+void work_chat_open(struct work *w, struct work_chat *c);
+void work_chat_close(struct work *w, struct work_chat *c); /* accepts one that is not open */
+/* ! PP_BUSY: another command has the journal; PP_INVALID, PP_NOMEM */
+int work_say(struct work *w, const char *to, struct pp_bytes text);
 
 /* NULL while it is lent. Not to be kept. */
 struct session *work_session(const struct work *w);

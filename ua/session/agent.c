@@ -4,6 +4,7 @@
  */
 #include <session/agent_private.h>
 
+#include <mail/chat.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,6 +80,13 @@ int agent_pass(struct agent *a, const char *name, bool only, pp_ns time,
     return rc;
 }
 
+static void on_idle(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static const struct pp_outbox_events outbox_events = {.idle = on_idle};
+
 int agent_run(struct agent *a, pp_ns time,
               void (*told)(void *ctx, const struct runner_result *result), void *ctx)
 {
@@ -86,8 +94,12 @@ int agent_run(struct agent *a, pp_ns time,
     if (a->control) {
         return agent_serve_run(a, time, told, ctx);
     }
+    bool said = false;
+    struct pp_outbox *lines = pp_outbox_open(session_mail(a->session), &outbox_events, &said);
     runner_start(&r, a->session, a->config, NULL, false, true);
     int rc = session_run(a->session, &r.idle, time) ? PP_OK : PP_TIMEOUT;
+    session_run(a->session, &said, rc == PP_OK && lines ? time : 0);
+    pp_outbox_close(lines);
     runner_stop(&r);
     return rc;
 }
@@ -151,10 +163,15 @@ void agent_fetch(struct agent *a, const struct pp_read_options *options,
     if (!pp_read_start(mail, options, &events, &f)) {
         return;
     }
+    bool said = false;
+    struct pp_outbox *lines = pp_outbox_open(mail, &outbox_events, &said);
     runner_start(&queue, a->session, a->config, NULL, false, false);
     session_run(a->session, &f.done, PP_NEVER);
     pp_ns now = pp_mail_now(mail).mono;
     session_run(a->session, &queue.idle, until > now ? until - now : 0); /* what waits to go */
+    now = pp_mail_now(mail).mono;
+    session_run(a->session, &said, lines && until > now ? until - now : 0);
+    pp_outbox_close(lines);
     runner_stop(&queue);
     session_await_lists(a->session, LIST_TIME);
     if ((result->code != PP_OK || !result->complete) && session_trouble(a->session)) {

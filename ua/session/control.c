@@ -59,6 +59,11 @@ void control_close(struct control *c)
     }
 }
 
+int control_fd(const struct control *c)
+{
+    return c->fd;
+}
+
 int control_ask(struct control *c, json_t *request)
 {
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;

@@ -65,7 +65,7 @@ int control_to_letter(struct control_letter *l, const json_t *object)
 {
     *l = (struct control_letter){0};
     unsigned end = number(object, "end");
-    int rc = end <= PP_LETTER_QUARANTINE ? PP_OK : PP_MALFORMED;
+    int rc = end <= PP_LETTER_CHAT ? PP_OK : PP_MALFORMED;
     l->info.end = (enum pp_letter_end)end;
     static const char *const names[] = {"file", "signature", "why"};
     const char **const at[] = {&l->info.file, &l->info.signature, &l->info.why};
@@ -90,6 +90,44 @@ void control_letter_finish(struct control_letter *l)
     pp_notification_finish(&l->notification);
 }
 
+/* --- lines of a chat ----------------------------------------------------------------------- */
+
+json_t *control_line(const struct pp_line_info *info, const char *file)
+{
+    return json_pack("{si so so sI si si so so}", "state", (int)info->state, "id", text(info->id),
+                     "text", control_octets(info->text), "moment", (json_int_t)info->moment,
+                     "copies", (int)info->copies, "wanted", (int)info->wanted, "why",
+                     text(info->why), "file", text(file));
+}
+
+int control_to_line(struct control_line *l, const json_t *object)
+{
+    static const char *const names[] = {"id", "text", "why", "file"};
+    *l = (struct control_line){0};
+    unsigned state = number(object, "state");
+    json_int_t moment = json_integer_value(json_object_get(object, "moment"));
+    int rc = object && state <= PP_LINE_FAILED && moment >= 0 ? PP_OK : PP_MALFORMED;
+    for (size_t i = 0; rc == PP_OK && i < 4; i++) {
+        rc = control_to_octets(&l->text[i], object, names[i]);
+    }
+    l->info = (struct pp_line_info){.state = (enum pp_line_state)state,
+                                    .id = l->text[0].len ? (const char *)l->text[0].data : "",
+                                    .text = pp_buf_bytes(&l->text[1]),
+                                    .why = l->text[2].len ? (const char *)l->text[2].data : "",
+                                    .moment = (uint64_t)moment,
+                                    .copies = number(object, "copies"),
+                                    .wanted = number(object, "wanted")};
+    l->file = l->text[3].len ? (const char *)l->text[3].data : "";
+    return rc;
+}
+
+void control_line_finish(struct control_line *l)
+{
+    for (size_t i = 0; i < 4; i++) {
+        pp_buf_wipe(&l->text[i]);
+    }
+}
+
 /* --- results ------------------------------------------------------------------------------- */
 
 /* The counts of a read's result, by name. */
@@ -102,7 +140,7 @@ static const struct count {
 #member, offsetof(struct pp_read_result, member)                                           \
     }
     COUNT(k),   COUNT(silent), COUNT(fresh), COUNT(delivered),   COUNT(later),    COUNT(lost),
-    COUNT(bad), COUNT(known),  COUNT(junk),  COUNT(quarantined), COUNT(released),
+    COUNT(bad), COUNT(known),  COUNT(junk),  COUNT(quarantined), COUNT(released), COUNT(chat),
 #undef COUNT
 };
 

@@ -66,6 +66,13 @@ const char *session_junk(struct pp_config *config)
     return path;
 }
 
+const char *session_chat(struct pp_config *config)
+{
+    static char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/.Chat", session_maildir(config));
+    return path;
+}
+
 const char *session_quarantine(struct pp_config *config)
 {
     static char path[PATH_MAX];
@@ -121,6 +128,7 @@ static int make_folders(struct pp_config *config, struct pp_error *error)
     char path[PATH_MAX];
     int rc = pp_maildir_make(session_maildir(config), error);
     rc = rc == PP_OK ? pp_maildir_make(session_junk(config), error) : rc;
+    rc = rc == PP_OK ? pp_maildir_make(session_chat(config), error) : rc;
     for (size_t i = 0; rc == PP_OK && i < sizeof names / sizeof *names; i++) {
         rc = pp_box_make_folder(in_state(config, path, names[i]), error);
     }
@@ -203,6 +211,7 @@ static int connect_net(struct session *s, struct pp_config *config, pp_ns patien
         .signed_mail = in_state(config, signed_mail, "signed"),
         .maildir = session_maildir(config),
         .junk = session_junk(config),
+        .chat = session_chat(config),
         .virus = *session_virus(config) ? session_virus(config) : NULL,
         .spam = optional_text(config, "filter.spam"),
     };
@@ -244,13 +253,16 @@ struct settling {
 static void settle_one(void *ctx, const char *name)
 {
     const struct settling *at = ctx;
-    struct pp_buf key = {0}, mark = {0};
-    pp_buf_printf(&key, "m:%s", name);
-    if (pp_mail_recall(at->session->mail, pp_buf_bytes(&key), &mark) == PP_OK) {
-        pp_maildir_settle(at->maildir, name);
+    static const char kinds[] = "mo"; /* of mail; of short messages */
+    for (const char *kind = kinds; *kind; kind++) {
+        struct pp_buf key = {0}, mark = {0};
+        pp_buf_printf(&key, "%c:%s", *kind, name);
+        if (pp_mail_recall(at->session->mail, pp_buf_bytes(&key), &mark) == PP_OK) {
+            pp_maildir_settle(at->maildir, name);
+        }
+        pp_buf_free(&key);
+        pp_buf_free(&mark);
     }
-    pp_buf_free(&key);
-    pp_buf_free(&mark);
 }
 
 /* Links in tmp/ of mail that is marked: left when a process died just after the mark. */
@@ -294,6 +306,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     }
     settle(s, session_maildir(config));
     settle(s, session_junk(config));
+    settle(s, session_chat(config));
     pp_send_sweep(s->mail);
     pp_sent_sweep(s->mail);
     pp_read_sweep(s->mail);
@@ -401,6 +414,11 @@ void session_close(struct session *s)
 struct pp_mail *session_mail(struct session *s)
 {
     return s->mail;
+}
+
+struct pp_loop *session_loop(struct session *s)
+{
+    return s->loop;
 }
 
 static void on_time(void *ctx)

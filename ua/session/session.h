@@ -22,6 +22,7 @@ int session_open_on(struct session **session, struct pp_config *config, struct p
                     pp_ns patience, void (*waiting)(void), struct pp_error *error);
 void session_close(struct session *session); /* accepts NULL */
 struct pp_mail *session_mail(struct session *session);
+struct pp_loop *session_loop(struct session *session);
 /* Runs until *flag is set or the time is over (PP_NEVER: none). True: *flag. */
 bool session_run(struct session *session, const bool *flag, pp_ns time);
 /* Why the network cannot be reached, when there is a better sentence than that; NULL. */
@@ -38,6 +39,7 @@ void session_await_lists(struct session *session, pp_ns patience);
 const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);
 const char *session_junk(struct pp_config *config); /* a Maildir too */
+const char *session_chat(struct pp_config *config); /* and another */
 const char *session_quarantine(struct pp_config *config);
 /* filter.virus with the whole path of its socket. */
 const char *session_virus(struct pp_config *config);

@@ -22,6 +22,7 @@ struct fake_request {
     char boundary[40];
     uint64_t answer_max;
     struct pp_net_times times;
+    pp_ns until; /* Prefer: wait ends */
 };
 
 enum fake_kind {
@@ -329,7 +330,7 @@ static void f_blob_drop(struct pp_net_impl *net, enum pp_place place, const char
         return;
     }
     f->linked = false;
-    if (place != PP_PLACE_NEW && place != PP_PLACE_JUNK) {
+    if (place != PP_PLACE_NEW && place != PP_PLACE_JUNK && place != PP_PLACE_CHAT) {
         pp_buf_free(&f->octets);
         *f = net->files[--net->n_files];
     }
@@ -434,6 +435,31 @@ static void wire(const struct fake_request *r, struct pp_buf *out)
     pp_multipart_close(out, r->boundary);
 }
 
+/* An empty inbox lets its reader wait: the question is put again a little later. */
+static void ask_again(struct pp_net_impl *net, struct fake_event *e)
+{
+    struct fake_event *again = add(net, FAKE_REQUEST, 100 * PP_MS, e->act, e->token);
+    again->request = e->request;
+    e->request = NULL;
+}
+
+static bool waits(struct pp_net_impl *net, struct fake_request *r, const struct fake_node *node,
+                  const struct fake_answer *a)
+{
+    if (a->status != 200 || a->body.len || !a->wait || node->hurries) {
+        return false;
+    }
+    r->until = r->until ? r->until : net->mono + a->wait * PP_SECOND;
+    return net->mono < r->until;
+}
+
+/* Does it wait already, and nothing came? */
+static bool waits_on(struct pp_net_impl *net, const struct fake_request *r, struct fake_node *node)
+{
+    const struct fake_inbox *box = fake_inbox(node, pp_buf_bytes(&r->identifier));
+    return r->until > net->mono && !(box && box->n);
+}
+
 static void run_request(struct pp_net_impl *net, struct fake_event *e)
 {
     struct fake_request *r = e->request;
@@ -441,6 +467,10 @@ static void run_request(struct pp_net_impl *net, struct fake_event *e)
     if (net->no_network || !node || node->dead) {
         e->act->ended(e->act, e->token, net->no_network ? PP_LOCAL : PP_UNREACHABLE,
                       "connection refused");
+        return;
+    }
+    if (waits_on(net, r, node)) {
+        ask_again(net, e);
         return;
     }
     node->requests++;
@@ -461,7 +491,9 @@ static void run_request(struct pp_net_impl *net, struct fake_event *e)
                            .fields = pp_buf_bytes(&r->fields),
                            .now = (int64_t)(f_now(net).wall / PP_SECOND)};
     fake_node_handle(node, &ask, &a);
-    if (node->dies_after && --node->dies_after == 0) {
+    if (waits(net, r, node, &a)) {
+        ask_again(net, e);
+    } else if (node->dies_after && --node->dies_after == 0) {
         node->dead = true;
         e->act->ended(e->act, e->token, PP_UNREACHABLE, "connection reset");
     } else {

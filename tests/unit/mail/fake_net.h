@@ -46,6 +46,7 @@ struct fake_node {
     bool hides_once;   /* .. the next time it is read */
     bool endless;      /* bodies that never end */
     bool refuses;      /* 503 to everything */
+    bool hurries;      /* lets no reader wait */
     int dies_after;    /* handles so many more requests, then dies before it answers; 0: never */
     int64_t clock;     /* seconds fast */
     struct fake_object objects[512];

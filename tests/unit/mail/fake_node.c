@@ -348,6 +348,10 @@ static void read_inbox(struct fake_node *node, const struct fake_ask *ask, struc
         confirm(node, box, mark);
     }
     a->status = 200;
+    struct pp_bytes prefer = field(ask, "Prefer");
+    if (prefer.len > 5) {
+        a->wait = (unsigned)strtoul((const char *)prefer.data + 5, NULL, 10);
+    }
     bool hides = node->hides || node->hides_once;
     node->hides_once = false;
     for (size_t i = 0; box && !hides && i < box->n; i++) {

@@ -17,6 +17,7 @@ struct fake_answer {
     size_t n_fields;
     struct pp_buf body;
     bool endless;
+    unsigned wait; /* seconds that the reader of this inbox would wait */
 };
 
 void fake_node_handle(struct fake_node *node, const struct fake_ask *ask, struct fake_answer *a);
