@@ -83,6 +83,19 @@ static void status_collector(struct daemon *d, struct pp_buf *out)
                   c.collected_octets, c.kept_due);
 }
 
+static void status_probe(struct daemon *d, struct pp_buf *out)
+{
+    struct daemon_probe_counts c;
+    daemon_probe_counts(d->probe, &c);
+    pp_buf_printf(out,
+                  "\"probe\":{\"on\":%s,\"rounds\":%" PRIu64 ",\"stored\":%" PRIu64
+                  ",\"samples\":%zu,\"asked\":%" PRIu64 ",\"good\":%" PRIu64
+                  ",\"p\":%.4f,\"target\":%g,\"operations\":%u,\"advised_k\":%u}",
+                  d->probe ? "true" : "false", c.rounds, c.stored, c.estimate.samples,
+                  c.estimate.asked, c.estimate.good, c.estimate.p, c.target, c.operations,
+                  c.estimate.copies);
+}
+
 static void status(struct daemon *d, struct pp_live_page *page)
 {
     char id[2 * PP_ID_LEN + 1], address[46];
@@ -104,6 +117,8 @@ static void status(struct daemon *d, struct pp_live_page *page)
     status_store(d, &page->body);
     pp_buf_add_str(&page->body, ",");
     status_collector(d, &page->body);
+    pp_buf_add_str(&page->body, ",");
+    status_probe(d, &page->body);
     pp_buf_printf(&page->body,
                   ",\"http_server\":{\"open\":%" PRIu64 ",\"accepted\":%" PRIu64
                   ",\"requests\":%" PRIu64 "}}\n",

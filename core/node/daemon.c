@@ -465,6 +465,7 @@ int daemon_open(struct daemon *d, struct pp_error *error)
     code = code ? code : open_live(d, error);
     code = code ? code : open_server(d, error);
     code = code ? code : open_admin(d, error);
+    code = code ? code : daemon_probe_open(&d->probe, d, error);
     if (code == PP_OK) {
         pp_loop_signal(d->loop, SIGTERM, on_term, d);
         pp_loop_signal(d->loop, SIGINT, on_term, d);
@@ -497,6 +498,7 @@ int daemon_run(struct daemon *d)
 
 void daemon_close(struct daemon *d)
 {
+    daemon_probe_close(d->probe);
     if (d->server) {
         pp_server_destroy(d->server);
     }

@@ -8,6 +8,7 @@
 #include <config/config.h>
 #include <config/loader.h>
 #include <node/live.h>
+#include <node/probe.h>
 #include <overlay/overlay.h>
 #include <overlay/rate.h>
 
@@ -41,6 +42,7 @@ struct daemon {
     struct pp_store *store;
     struct pp_overlay *overlay;
     struct pp_live *live;
+    struct daemon_probe *probe; /* NULL: it probes nothing */
     struct pp_server *server, *admin;
     struct pp_pages pages; /* the administrator's */
     struct pp_node_config node;

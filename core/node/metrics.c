@@ -102,6 +102,25 @@ static void add_store(struct daemon *d, struct pp_buf *out)
     add(out, "store_damaged", "gauge", "Things found unreadable and set aside.", u.damaged);
 }
 
+static void add_probe(struct daemon *d, struct pp_buf *out)
+{
+    struct daemon_probe_counts c;
+    daemon_probe_counts(d->probe, &c);
+    add(out, "probe_rounds_total", "counter", "Rounds of probing.", c.rounds);
+    add(out, "probe_stored_total", "counter", "Copies of probe objects stored.", c.stored);
+    add(out, "probe_asked_total", "counter", "Copies of probe objects asked for.", c.asked);
+    add(out, "probe_good_total", "counter", "Copies that came back right.", c.good);
+    pp_buf_printf(out,
+                  "# HELP peerpost_peer_availability Share p of copies that come back, of the last "
+                  "14 days; 0.5 when nothing is known.\n"
+                  "# TYPE peerpost_peer_availability gauge\npeerpost_peer_availability %.4f\n",
+                  c.estimate.p);
+    add(out, "advised_copies", "gauge",
+        "Copies that probe.target and probe.operations need by equation (6); 0: over 32, or under "
+        "50 copies were asked for.",
+        c.estimate.copies);
+}
+
 void daemon_metrics(struct daemon *d, struct pp_buf *out)
 {
     struct pp_node_counts c;
@@ -115,6 +134,7 @@ void daemon_metrics(struct daemon *d, struct pp_buf *out)
     add_waits(out, &c);
     add_store(d, out);
     add_overlay(d, out);
+    add_probe(d, out);
     add(out, "http_connections", "gauge", "Open HTTP connections.", s.open);
     add(out, "http_connections_total", "counter", "HTTP connections accepted.", s.accepted);
     add(out, "http_requests_total", "counter", "HTTP requests read.", s.requests);

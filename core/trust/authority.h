@@ -36,6 +36,9 @@ struct pp_bytes pp_authority_ca(const struct pp_authority *a);  /* PEM; borrowed
 
 /* TLS contexts, 1.3 only. The server asks for a client certificate but does not insist. */
 SSL_CTX *pp_tls_server(struct pp_certificate *c, EVP_PKEY *key, struct pp_error *error);
+/* A node as the client of another; whether that one's key is its id's is the caller's to check, by
+ * pp_authority_check_node. NULL: error says why. */
+SSL_CTX *pp_tls_client(struct pp_certificate *c, EVP_PKEY *key, struct pp_error *error);
 /* For a client's verify callback: leaf's key hash is `expected`, and with a CA it chains as a
  * node's. 0, PP_IDENTITY, PP_UNTRUSTED, PP_REVOKED, PP_EXPIRED. */
 int pp_authority_check_node(struct pp_authority *a, X509 *leaf, const struct pp_id *expected,

@@ -42,6 +42,21 @@ static void set_manners(SSL_CTX *ctx)
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
+SSL_CTX *pp_tls_client(struct pp_certificate *c, EVP_PKEY *key, struct pp_error *error)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    if (!ctx || !SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) ||
+        SSL_CTX_use_certificate(ctx, c->x509) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1) {
+        SSL_CTX_free(ctx);
+        ERR_clear_error();
+        pp_fail(error, PP_CRYPTO, "cannot set up TLS 1.3 as a client");
+        return NULL;
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* the caller proves the key */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return ctx;
+}
+
 SSL_CTX *pp_tls_server(struct pp_certificate *c, EVP_PKEY *key, struct pp_error *error)
 {
     static const unsigned char context[] = "peerpost";

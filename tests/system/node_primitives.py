@@ -182,7 +182,7 @@ def grammar(text):
             check(kind != "counter" or name.endswith("_total"), f"{name} is a counter without _total")
             check(kind == "counter" or not name.endswith("_total"), f"{name} is no counter")
         else:
-            found = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? \d+', line)
+            found = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? \d+(\.\d+)?', line)
             check(found and found.group(1) in typed and found.group(1) in helped, f"not a sample: {line}")
 
 
