@@ -2,7 +2,7 @@
 """peerpost doctor names cause and cure of each failure that is provoked here."""
 import fcntl, json, os, re, shutil, subprocess, sys, time
 
-from full_disk import mount
+from diskkit import Disk
 from labkit import Lab, check, program
 
 ANNA = "anna@ill.example"
@@ -56,6 +56,15 @@ class Patient:
         check(done.returncode == 0, done.stderr)
 
 
+def canary(p):
+    """What maintain puts into the own inbox comes back unseen, and says that the nodes hand out all."""
+    p.lab.agent(ANNA, "maintain")
+    check(not p.lab.agent(ANNA, "fetch", "--json").stdout, "a canary was shown")
+    code, found = p.run()
+    inbox = [f for f in found if f["check"] == "inbox"]
+    check(inbox and inbox[0]["state"] == "ok" and "5 counted" in inbox[0]["cause"], f"no word of the inbox: {found}")
+
+
 def here(p):
     p.ill("no configuration", "config", "cannot read", "peerpost join", config=p.path("none.yaml"))
     p.ill("bad YAML", "config", r"config\.yaml:\d+", changes=[(r"^user:", "usr:")])
@@ -76,22 +85,11 @@ def here(p):
     p.ill("proxy down", "proxy", "127.0.0.1:1", "start the proxy",
           changes=[(r"\Z", "anonymity:\n  proxy: socks5h://127.0.0.1:1\n")])
     p.ill("scanner down", "virus", "nothing answers", "clamd", changes=[(r"\Z", "filter:\n  virus: 127.0.0.1:1\n")])
-    top, point = mount()
-    if not top:
-        print("full disk: skipped, no loop mount here")
-        return
-    try:
-        shutil.copytree(p.path("state"), os.path.join(point, "state"))
-        with open(os.path.join(point, "filler"), "wb") as f:
-            try:
-                while True:
-                    f.write(b"x" * 65536)
-            except OSError:
-                pass
-        p.ill("full disk", "disk", "is full", "make room", changes=[(r"state: state", f"state: {point}/state")])
-    finally:
-        subprocess.run(["umount", point], capture_output=True)
-        shutil.rmtree(top, ignore_errors=True)
+    with Disk() as disk:
+        if disk.path:
+            shutil.copytree(p.path("state"), os.path.join(disk.path, "state"))
+            disk.fill()
+            p.ill("full disk", "disk", "is full", "make room", changes=[(r"state: state", f"state: {disk.path}/state")])
 
 
 def network(p):
@@ -133,6 +131,7 @@ def main():
         check(code == 0 and all(f["state"] == "ok" for f in found) and len(found) >= 6, f"{code} {found}")
         said = lab.agent(ANNA, "doctor").stdout.decode()
         check("all is well" in said, said)
+        canary(p)
         here(p)
         network(p)
         certificate(p)

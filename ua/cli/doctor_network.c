@@ -1,6 +1,7 @@
 /* The doctor's checks of the network; see doctor.h. */
 #include <cli/doctor.h>
 
+#include <mail/canary.h>
 #include <mail/checkup.h>
 #include <session/control.h>
 #include <stdio.h>
@@ -75,6 +76,42 @@ static void look(struct doctor *d, struct session *session)
     }
 }
 
+struct keepers {
+    struct doctor *d;
+    unsigned nodes, counted;
+    bool bad;
+};
+
+static int say_keeper(void *ctx, const struct pp_handed *h)
+{
+    struct keepers *k = ctx;
+    char id[2 * PP_ID_LEN + 1];
+    k->nodes++;
+    k->counted += h->should;
+    if (h->distrusted) {
+        k->bad = true;
+        pp_hex(id, h->node.b, PP_ID_LEN);
+        doctor_say(k->d, WARNING, "inbox",
+                   "others hold copies, and more are asked meanwhile; tell who runs that node",
+                   "node %.8s handed out %u of %u notifications that it was given: its word on "
+                   "your inbox does not count",
+                   id, h->had, h->should);
+    }
+    return 0;
+}
+
+/* Do the nodes of the inbox hand out what they were given? By mail, and the daily canary. */
+static void say_keepers(struct doctor *d, struct session *session)
+{
+    struct keepers k = {.d = d};
+    pp_handed_each(session_mail(session), say_keeper, &k);
+    if (!k.bad && k.counted) {
+        doctor_say(d, FINE, "inbox", "",
+                   "%u nodes handed out your notifications as they should (%u counted)", k.nodes,
+                   k.counted);
+    }
+}
+
 void doctor_network(struct doctor *d)
 {
     struct session *session = NULL;
@@ -84,6 +121,7 @@ void doctor_network(struct doctor *d)
     int rc = cli_session(&session, d->cli, PP_SECOND, &error);
     if (rc == PP_OK) {
         look(d, session);
+        say_keepers(d, session);
     } else if (rc == PP_BUSY) {
         doctor_say(d, FAILURE, "lock",
                    "wait for it; does it hang, end it: fuser names it (fuser -v STATE/journal*)",

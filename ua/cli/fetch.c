@@ -22,7 +22,7 @@ static const char *text_of(const struct pp_buf *b)
 static void print_json(const struct pp_letter_info *info)
 {
     static const char *const ends[] = {"headers", "delivered", "known",      "later", "lost",
-                                       "bad",     "junk",      "quarantine", "chat"};
+                                       "bad",     "junk",      "quarantine", "chat",  "canary"};
     const struct pp_notification *n = info->notification;
     printf("{\"state\":\"%s\",\"file\":\"%s\",\"from\":", ends[info->end], info->file);
     cli_print_json(n ? text_of(&n->from) : "");
@@ -81,6 +81,7 @@ static void letter(void *ctx, const struct pp_letter_info *info)
         break;
     case PP_LETTER_KNOWN:
     case PP_LETTER_CHAT: /* shown where the chat is open */
+    case PP_LETTER_CANARY:
         break;
     case PP_LETTER_LATER:
     case PP_LETTER_LOST:

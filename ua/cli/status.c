@@ -7,6 +7,7 @@
 #include <session/reading.h>
 #include <session/session.h>
 
+#include <mail/canary.h>
 #include <mail/sent.h>
 #include <stdio.h>
 #include <time.h>
@@ -114,6 +115,20 @@ static int show(const struct listing *l, struct session *session)
     return shown || !l->n_wanted ? EX_OK : EX_NOINPUT;
 }
 
+static int warn(void *ctx, const struct pp_handed *h)
+{
+    char id[2 * PP_ID_LEN + 1];
+    (void)ctx;
+    pp_hex(id, h->node.b, PP_ID_LEN);
+    if (h->distrusted) {
+        fprintf(stderr,
+                "peerpost: node %.8s of your inbox handed out %u of %u notifications that it was "
+                "given (peerpost doctor)\n",
+                id, h->had, h->should);
+    }
+    return 0;
+}
+
 /* --- asking -------------------------------------------------------------------------------- */
 
 struct asking {
@@ -172,6 +187,7 @@ int cli_status(struct cli *cli, int argc, char **argv)
         ask(session);
     }
     int code = show(&l, session);
+    pp_handed_each(session_mail(session), warn, NULL);
     session_close(session);
     return code;
 }

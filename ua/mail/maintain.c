@@ -4,6 +4,8 @@
  */
 #include <mail/maintain.h>
 
+#include <mail/canary.h>
+
 #include <mail/maintain_object.h>
 #include <mail/publish.h>
 #include <mail/read.h>
@@ -31,6 +33,7 @@ struct pp_maintain {
     struct slot slots[PARALLEL];
     unsigned active;
     struct pp_sent_check *check;
+    struct pp_canary *canary;
     struct pp_maintain_result result;
     struct pp_maintain_events events;
     void *ctx;
@@ -43,6 +46,7 @@ void pp_maintain_cancel(struct pp_maintain *m)
     }
     pp_publish_cancel(m->publish);
     pp_sent_check_cancel(m->check);
+    pp_canary_cancel(m->canary);
     for (size_t i = 0; i < PARALLEL; i++) {
         if (m->slots[i].keeper) {
             pp_keeper_cancel(m->slots[i].keeper);
@@ -84,6 +88,24 @@ static void end(struct pp_maintain *m)
     events.done(ctx, &result);
 }
 
+/* --- the canary ---------------------------------------------------------------------------- */
+
+static void canary_put(void *ctx, unsigned copies)
+{
+    struct pp_maintain *m = ctx;
+    (void)copies; /* another tomorrow */
+    m->canary = NULL;
+    end(m);
+}
+
+static void put_canary(struct pp_maintain *m)
+{
+    m->canary = pp_canary_start(m->mail, canary_put, m);
+    if (!m->canary) {
+        end(m);
+    }
+}
+
 /* --- sent mail ----------------------------------------------------------------------------- */
 
 static void checked(void *ctx, int code, unsigned asked)
@@ -92,17 +114,19 @@ static void checked(void *ctx, int code, unsigned asked)
     (void)code; /* nodes that do not answer today are asked tomorrow */
     (void)asked;
     m->check = NULL;
-    end(m);
+    put_canary(m);
 }
 
 /* Who fetched it, what expired: the report of it comes from here, also for those who never ask. */
 static void look_at_sent(struct pp_maintain *m)
 {
-    if (!m->result.code) {
-        m->check = pp_sent_check_start(m->mail, NULL, SENT_MOST, checked, m);
-    }
-    if (!m->check) {
+    if (m->result.code) {
         end(m);
+        return;
+    }
+    m->check = pp_sent_check_start(m->mail, NULL, SENT_MOST, checked, m);
+    if (!m->check) {
+        put_canary(m);
     }
 }
 

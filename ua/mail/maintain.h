@@ -3,7 +3,7 @@
  * owner's certificate, and every object that is to stay (kept.h), lie on the k nodes closest to
  * them now, and that their lives do not run out. A copy that is missing is taken from a node that
  * has one. Then the nodes are asked what became of sent mail, and what expired unread is reported
- * (sent.h). To be run about once a day.
+ * (sent.h), and a canary goes into her own inbox (canary.h). To be run about once a day.
  */
 #ifndef PP_MAIL_MAINTAIN_H
 #define PP_MAIL_MAINTAIN_H

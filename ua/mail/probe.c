@@ -8,6 +8,7 @@
 #include <base/encode.h>
 #include <base/hash.h>
 #include <base/persistence.h>
+#include <mail/canary.h>
 #include <mail/record.h>
 #include <mail/spread.h>
 #include <openssl/evp.h>
@@ -127,6 +128,10 @@ void pp_probe_estimate(struct pp_mail *mail, struct pp_probe_estimate *e)
     const struct pp_mail_options *o = pp_mail_is(mail);
     *e = (struct pp_probe_estimate){0};
     o->net.ops->replay(o->net.impl, pp_str(PREFIX), add_up, e);
+    uint64_t asked, good;
+    pp_canary_share(mail, &asked, &good);
+    e->asked += asked;
+    e->good += good;
     e->p = pp_up_share(e->good, e->asked);
     e->copies = pp_copies_needed(e->p, o->copies_target, o->copies_operations, PP_K_MAX);
 }

@@ -11,7 +11,7 @@
 /* What is known of the last PP_PROBE_DAYS days. */
 #define PP_PROBE_DAYS 14
 struct pp_probe_estimate {
-    uint64_t asked, good; /* copies asked for; copies that came back right */
+    uint64_t asked, good; /* copies asked for, canaries' too; copies that came back right */
     unsigned samples;     /* objects out there */
     double p;             /* of equation (6), from these */
     unsigned copies;      /* enough for the target; 0: more than 32 */

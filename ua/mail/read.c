@@ -5,6 +5,7 @@
  */
 #include <mail/read_pass.h>
 
+#include <mail/canary.h>
 #include <mail/record.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,7 @@ struct pp_read *pp_read_start(struct pp_mail *mail, const struct pp_read_options
     if (options->no_inbox || options->given) {
         read->inbox_done = read->result.complete = true;
     } else {
+        read->wide = pp_handed_wide(mail);
         pp_read_inbox_start(read);
     }
     return read;

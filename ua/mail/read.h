@@ -29,7 +29,8 @@ enum pp_letter_end {
     PP_LETTER_BAD,        /* forged or undecryptable: set aside */
     PP_LETTER_JUNK,       /* in the Junk folder */
     PP_LETTER_QUARANTINE, /* in quarantine: a virus, or its sender has to confirm first */
-    PP_LETTER_CHAT        /* a short message of somebody whose chat is open: in the Chat folder */
+    PP_LETTER_CHAT,       /* a short message of somebody whose chat is open: in the Chat folder */
+    PP_LETTER_CANARY      /* the reader's own, of which nobody is told */
 };
 
 struct pp_letter_info {

@@ -69,7 +69,7 @@ void pp_letter_chat(struct pp_letter *letter)
     if (why) {
         snprintf(letter->why, sizeof letter->why, "a short message that nobody vouches for: %.180s",
                  why);
-        pp_letter_forged(letter);
+        pp_letter_set_aside(letter, PP_LETTER_BAD);
         return;
     }
     letter->vouched = true;

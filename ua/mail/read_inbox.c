@@ -6,6 +6,7 @@
 #include <mail/read_pass.h>
 
 #include <base/crash.h>
+#include <mail/canary.h>
 #include <mail/directory.h>
 #include <mail/record.h>
 #include <stdio.h>
@@ -297,7 +298,7 @@ static void count_silent(struct pp_read *read)
         const struct pp_target *t = s->targets[i];
         if (t->closest || (t->state != PP_T_IDLE && holder_counts(read, &t->peer.id))) {
             result->k++;
-            result->silent += t->state != PP_T_DONE;
+            result->silent += t->state != PP_T_DONE || pp_handed_distrusts(read->mail, &t->peer.id);
         }
     }
     result->complete = (read->address == 0 || result->complete) && s->code == PP_OK &&
@@ -328,6 +329,10 @@ static void done(struct pp_spread *s)
     start_fresh(read);
     if (!read->result.complete || read->result.silent) {
         pp_spread_why(s, read->result.why, sizeof read->result.why);
+    }
+    if (read->result.silent && s->code == PP_OK && !s->bad) {
+        snprintf(read->result.why, sizeof read->result.why,
+                 "it hands out too little of what it was given, see peerpost doctor");
     }
     if (s->code != PP_OK && read->result.silent == read->result.k) {
         read->result.code = s->local ? PP_LOCAL : s->code;
@@ -363,6 +368,10 @@ void pp_read_inbox_start(struct pp_read *read)
     read->inbox.ops = o->ops_read_inbox;
     read->inbox.paths = o->paths;
     read->inbox.answer_max = PP_INBOX_ANSWER_MAX;
+    if (read->wide && !read->rechecking) { /* notifications of who saw other nodes as the closest */
+        read->inbox.near = o->k;
+        read->inbox.k = 2 * o->k < PP_K_MAX ? 2 * o->k : PP_K_MAX;
+    }
     add_holders(read);
     pp_spread_start(&read->inbox);
 }

@@ -52,7 +52,7 @@ static void tell(struct pp_letter *letter, enum pp_letter_end end)
     result->junk += end == PP_LETTER_JUNK;
     result->quarantined += end == PP_LETTER_QUARANTINE;
     result->chat += end == PP_LETTER_CHAT;
-    if (read->events.letter) {
+    if (read->events.letter && end != PP_LETTER_CANARY) {
         struct pp_letter_info info = {.end = end,
                                       .notification = letter->opened ? &letter->n : NULL,
                                       .file = letter->file,
@@ -299,20 +299,15 @@ static void keep_octets(struct pp_letter *letter)
 }
 
 /* Forged, undecryptable, known, or lost for good: out of the way of the others. */
-static void set_aside(struct pp_letter *letter, enum pp_letter_end end)
+void pp_letter_set_aside(struct pp_letter *letter, enum pp_letter_end end)
 {
     letter->end = end;
-    if (end != PP_LETTER_KNOWN) {
+    if (end != PP_LETTER_KNOWN && end != PP_LETTER_CANARY) {
         keep_octets(letter);
     } else if (letter->n.has_seed && !letter->read->options.keep && !letter->n.text.len) {
         delete_again(letter, 0); /* each notification has a right of its own to delete */
     }
     mark(letter, TOKEN_SET_ASIDE);
-}
-
-void pp_letter_forged(struct pp_letter *letter)
-{
-    set_aside(letter, PP_LETTER_BAD);
 }
 
 static void deliver(struct pp_letter *letter)
@@ -324,7 +319,7 @@ static void deliver(struct pp_letter *letter)
         return;
     }
     if (rc != PP_OK) {
-        set_aside(letter, PP_LETTER_BAD);
+        pp_letter_set_aside(letter, PP_LETTER_BAD);
         return;
     }
     pp_letter_judge(letter);
@@ -354,7 +349,7 @@ void pp_letter_hold(struct pp_letter *letter)
     struct pp_buf value = {0};
     char key[72];
     if (letter->received + KEEP_TRYING < pp_mail_seconds(letter->read->mail)) {
-        set_aside(letter, PP_LETTER_LOST);
+        pp_letter_set_aside(letter, PP_LETTER_LOST);
         return;
     }
     pp_read_key(key, 'i', letter->hash);
@@ -469,9 +464,11 @@ void pp_letter_start(struct pp_read *read, const char *hash, bool fresh)
     }
     letter->fresh = fresh;
     if (open_notification(letter) != PP_OK) {
-        set_aside(letter, PP_LETTER_BAD);
+        pp_letter_set_aside(letter, PP_LETTER_BAD);
+    } else if (letter->n.canary) {
+        pp_letter_canary(letter);
     } else if (is_known(letter)) {
-        set_aside(letter, PP_LETTER_KNOWN);
+        pp_letter_set_aside(letter, PP_LETTER_KNOWN);
     } else if (read->options.headers_only) {
         tell(letter, PP_LETTER_HEADERS);
         drop_first(letter);

@@ -57,6 +57,7 @@ struct pp_read {
     unsigned active;
     bool collected;  /* what earlier runs left is among `waiting` */
     bool rechecking; /* those that lack something are asked once more */
+    bool wide;       /* 2k nodes are asked */
     bool inbox_done, ended;
     struct pp_read_result result;
 };
@@ -82,11 +83,13 @@ bool pp_seen_take(struct pp_read *read, const struct pp_peer *from, const char *
 /* Did it hand out more than any inbox holds? */
 bool pp_seen_enough(struct pp_read *read, const struct pp_peer *from);
 void pp_seen_opened(struct pp_read *read, const char *hash, const struct pp_notification *n);
+/* It lies with these nodes for certain. */
+void pp_seen_sure(struct pp_read *read, const char *hash, const struct pp_id *nodes, size_t n);
 void pp_seen_answered(struct pp_read *read); /* the inbox of read->address was asked everywhere */
 /* Did that node keep something back from the inbox of the user's i-th address? Any node, any? */
 bool pp_seen_lacks(struct pp_read *read, const struct pp_id *node, size_t address);
 bool pp_seen_any_lacks(struct pp_read *read);
-void pp_seen_judge(struct pp_read *read); /* names them in the log */
+void pp_seen_judge(struct pp_read *read); /* names them in the log, and counts (canary.h) */
 void pp_seen_finish(struct pp_read *read);
 
 /* read_letter.c */
@@ -104,7 +107,11 @@ void pp_letter_object(const struct pp_letter *letter, char out[65]);
 
 /* read_chat.c: a short message, whole in its notification. */
 void pp_letter_chat(struct pp_letter *letter);
-void pp_letter_forged(struct pp_letter *letter); /* letter->why; set aside */
+/* Forged (letter->why), known, a canary: out of the way, and marked. */
+void pp_letter_set_aside(struct pp_letter *letter, enum pp_letter_end end);
+
+/* read_canary.c: the reader's own, which shows who keeps notifications back. */
+void pp_letter_canary(struct pp_letter *letter);
 
 /* read_judge.c: scanners and rules on senders, then pp_letter_deliver or pp_letter_hold. */
 void pp_letter_judge(struct pp_letter *letter);

@@ -2,10 +2,12 @@
  * Reading, who handed out what: which holder of the inbox gave which notification in this pass. A
  * notification names the nodes that its sender gave it to, so one that most of them hand out and a
  * few do not was withheld by these few, or has yet to reach them: they are asked once more at the
- * end of the pass, then named in the log. Nothing else follows from it, for a sender, too, may lie
- * (docs/security.md). It must not know how an inbox is asked.
+ * end of the pass, then named in the log and counted (canary.h): senders, too, may lie, so that
+ * only a count of many says something (docs/security.md). It must not know how an inbox is asked.
  */
 #include <mail/read_pass.h>
+
+#include <mail/canary.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@ struct pp_seen {
     uint64_t handed, given; /* by whom in this pass; to whom, as its sender says */
     size_t address;         /* in whose inbox */
     bool fresh;
+    bool sure; /* `given` is known, not said */
     UT_hash_handle hh;
 };
 
@@ -98,6 +101,20 @@ void pp_seen_opened(struct pp_read *read, const char *hash, const struct pp_noti
     }
 }
 
+void pp_seen_sure(struct pp_read *read, const char *hash, const struct pp_id *nodes, size_t n)
+{
+    struct pp_seen *seen = find(read, hash);
+    if (!seen || !seen->fresh || !n) {
+        return;
+    }
+    seen->given = 0;
+    seen->sure = true;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = place_of(read, &nodes[i]);
+        seen->given |= at < HOLDERS ? (uint64_t)1 << at : 0;
+    }
+}
+
 void pp_seen_answered(struct pp_read *read)
 {
     for (size_t i = 0; i < read->inbox.n_targets; i++) {
@@ -110,16 +127,22 @@ void pp_seen_answered(struct pp_read *read)
     }
 }
 
-/* Who of those that answered should have handed it out and did not, while most of them did. */
-static uint64_t lacking(const struct pp_read *read, const struct pp_seen *seen)
+/* Who answered and should have handed it out. */
+static uint64_t expected(const struct pp_read *read, const struct pp_seen *seen)
 {
     uint64_t answered = 0;
     for (size_t i = 0; i < read->n_nodes && seen->address < 64; i++) {
         answered |= (read->nodes[i].answered >> seen->address & 1) << i;
     }
-    uint64_t asked = seen->given & answered, handed = asked & seen->handed;
-    bool most = 2 * __builtin_popcountll(handed) > __builtin_popcountll(asked);
-    return most ? asked & ~handed : 0;
+    uint64_t asked = seen->given & answered;
+    bool most = 2 * __builtin_popcountll(asked & seen->handed) > __builtin_popcountll(asked);
+    return most || seen->sure ? asked : 0; /* a sender's word that few bear out counts nothing */
+}
+
+/* Who of them did not. */
+static uint64_t lacking(const struct pp_read *read, const struct pp_seen *seen)
+{
+    return expected(read, seen) & ~seen->handed;
 }
 
 bool pp_seen_lacks(struct pp_read *read, const struct pp_id *node, size_t address)
@@ -147,27 +170,39 @@ bool pp_seen_any_lacks(struct pp_read *read)
     return false;
 }
 
+static void judge_node(struct pp_read *read, size_t i, unsigned should, unsigned kept_back)
+{
+    char what[160];
+    if (kept_back) {
+        snprintf(what, sizeof what,
+                 "does not hand out %u of %u notifications that it was given, as their senders "
+                 "say",
+                 kept_back, should);
+        pp_mail_blame(read->mail, &read->nodes[i].peer, what);
+    }
+    if (should) {
+        pp_handed_count(read->mail, &read->nodes[i].peer, should, should - kept_back);
+    }
+}
+
 void pp_seen_judge(struct pp_read *read)
 {
-    unsigned given[HOLDERS] = {0}, kept_back[HOLDERS] = {0};
+    unsigned should[HOLDERS] = {0}, kept_back[HOLDERS] = {0};
     struct pp_seen *seen, *next;
     HASH_ITER(hh, read->seen, seen, next)
     {
-        uint64_t lack = lacking(read, seen);
+        uint64_t due = expected(read, seen), lack = lacking(read, seen);
         for (size_t i = 0; i < read->n_nodes; i++) {
-            given[i] += (seen->given >> i & 1) != 0;
+            should[i] += (due >> i & 1) != 0;
             kept_back[i] += (lack >> i & 1) != 0;
+        }
+        if (seen->sure) { /* who did not answer, too, is a copy that cannot be had */
+            pp_canary_read(read->mail, seen->hash, (unsigned)__builtin_popcountll(seen->given),
+                           (unsigned)__builtin_popcountll(seen->given & seen->handed));
         }
     }
     for (size_t i = 0; i < read->n_nodes; i++) {
-        char what[160];
-        if (kept_back[i]) {
-            snprintf(what, sizeof what,
-                     "does not hand out %u of %u notifications that it was given, as their senders "
-                     "say",
-                     kept_back[i], given[i]);
-            pp_mail_blame(read->mail, &read->nodes[i].peer, what);
-        }
+        judge_node(read, i, should[i], kept_back[i]);
     }
 }
 

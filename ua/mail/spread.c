@@ -282,7 +282,7 @@ static void on_found(struct pp_act *act, uint64_t token, int code, const struct 
                    s->kind->already(s, &t->peer)) {
             t->state = PP_T_DONE;
         }
-        if (t && first && i < s->found) {
+        if (t && first && i < s->found && (!s->near || i < s->near)) {
             t->closest = true;
         }
     }

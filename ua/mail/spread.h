@@ -77,6 +77,7 @@ struct pp_spread {
     void *ctx;
     struct pp_id key;
     unsigned k;           /* what the first look-up asks */
+    unsigned near;        /* of these so many count as the closest; 0: all */
     unsigned ops;         /* goal: this many done; 0: all k' */
     unsigned connections; /* peers asked at most, extras apart */
     unsigned paths;

@@ -113,6 +113,9 @@ int pp_notification_encode(struct pp_buf *text, const struct pp_notification *n)
         add_text(text, "After", &n->after, TEXT_MAX);
         add_text(text, "Text", &n->text, PP_CHAT_MAX);
     }
+    if (n->canary) {
+        pp_buf_add_str(text, "Canary: 1\r\n");
+    }
     return text->failed ? PP_NOMEM : PP_OK;
 }
 
@@ -176,7 +179,8 @@ static const char *const names[] = {"Recipient",
                                     "Rollover",
                                     "Moment",
                                     "Text",
-                                    "After"};
+                                    "After",
+                                    "Canary"};
 #define NAMES (sizeof names / sizeof *names)
 #define REQUIRED 0xffu
 
@@ -222,8 +226,11 @@ static int take_value(struct pp_notification *n, size_t which, struct pp_bytes v
         return take_number(&n->moment, value);
     case 18:
         return take_text(&n->text, value);
-    default:
+    case 19:
         return take_text(&n->after, value);
+    default:
+        n->canary = pp_bytes_is(value, "1");
+        return n->canary ? PP_OK : PP_MALFORMED;
     }
 }
 

@@ -79,6 +79,7 @@ struct pp_notification {
     struct pp_buf text;     /* a short message: there is no body. Or empty */
     uint64_t moment;        /* with text: when it was said, in milliseconds, by the sender .. */
     struct pp_buf after;    /* .. and the identifier of the one said just before; or empty */
+    bool canary;            /* the reader's own, which shows who keeps notifications back */
     /* from opening: */
     bool is_signed;
     struct pp_certificate *signer; /* owned, unchecked to the CA */
