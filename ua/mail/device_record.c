@@ -80,7 +80,7 @@ static uint8_t known_flags(const struct pp_item *item)
 {
     uint8_t known = 0;
     for (unsigned i = 0; i < PP_FLAGS; i++) {
-        known |= item->flagged[i].lamport ? (uint8_t)(1u << i) : 0;
+        known = (uint8_t)(known | (item->flagged[i].lamport ? 1u << i : 0u));
     }
     return known;
 }

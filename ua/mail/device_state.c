@@ -17,7 +17,7 @@ uint8_t pp_flags_of(const char *letters)
     uint8_t set = 0;
     for (; *letters; letters++) {
         const char *at = strchr(PP_FLAG_LETTERS, *letters);
-        set |= at ? (uint8_t)(1u << (at - PP_FLAG_LETTERS)) : 0;
+        set = (uint8_t)(set | (at ? 1u << (at - PP_FLAG_LETTERS) : 0u));
     }
     return set;
 }
