@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""kill -9 of `peerpost send` and `peerpost fetch` at random instants: every spooled message arrives
-exactly once, whole.  kill_agent.py [INSTANTS] [--mutant NAME: loss or a double must show]"""
-import random, re, sys, time
+"""kill -9 of `peerpost send`, `fetch`, `maintain` and `probe` at random instants: every spooled message
+arrives exactly once, whole; what is kept on the nodes stays there.  kill_agent.py [INSTANTS] [--mutant NAME: loss or a double must show]"""
+import json, os, random, re, sys, time
 
 from labkit import Lab, check
 
@@ -73,8 +73,57 @@ def kill_fetch(lab, instants, rng, first):
     return sent, killed
 
 
+def kept(lab):
+    """What maintain says of each object that is kept, once it can do its work."""
+    for _ in range(20):
+        done = lab.agent(BOB, "maintain", "--json", expect=None)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        if done.returncode == 0:
+            return [line for line in lines if "object" in line]
+        time.sleep(0.5)
+    raise AssertionError(f"maintain never ends well: {done.stdout}{done.stderr}")
+
+
+def kill_maintain(lab, instants, rng, first):
+    """Mail that stays on the nodes while these go and come, and every maintain or probe is killed."""
+    sent = list(range(first, first + 4))
+    for n in sent:
+        lab.agent(ALICE, "send", "-t", "--wait", input=message(n))
+    lab.agent(BOB, "fetch", "--keep")
+    check(len(kept(lab)) == len(sent), "not all mail is kept")
+    start = time.monotonic()
+    kept(lab)
+    took, killed, runs, down = time.monotonic() - start, 0, 0, None
+    while killed < instants and runs < 5 * instants:
+        if runs % 8 == 0:  # other nodes are the closest now: there are copies to put back
+            if down is not None:
+                lab.restart(down)
+            down = None if down is not None else runs // 8 % 6
+            if down is not None:
+                lab.kill(down)
+        command = ["probe", "--samples", "2"] if runs % 4 == 3 else ["maintain"]
+        killed += kill_at(lab, BOB, command, rng.uniform(0, 1.2 * took)) is None
+        runs += 1
+    if down is not None:
+        lab.restart(down)
+    lab.wait()
+    for _ in range(3):  # a certificate or copy may have to go back to who was away
+        objects = kept(lab)
+    check(len(objects) == len(sent) and all(o["state"] == "whole" for o in objects), f"kept mail is not whole: {objects}")
+    for o in objects:
+        holders = [n for n in lab.holders(o["object"], k=3) if lab.has(n, o["object"])]
+        check(len(holders) == 3, f"{o['object']} is on {holders} alone")
+        lab.agent(BOB, "maintain", "--drop", o["object"])
+    lab.agent(BOB, "fetch")
+    check(not kept(lab) and not any(lab.has(n, objects[0]["object"]) for n in range(6)), "dropped mail is still kept")
+    lab.agent(ALICE, "lookup", BOB)
+    return sent, killed
+
+
 def judge(lab, sure, allowed, mutant):
     got = numbers(lab)
+    held = os.listdir(os.path.join(lab.maildir(BOB), "tmp"))
+    check(mutant or not held, f"files are left in tmp: {held}")
     lost, twice = sorted(set(sure) - set(got)), sorted(n for n in set(got) if got.count(n) > 1)
     strange = sorted(set(got) - set(sure) - set(allowed))
     print(f"  {len(sure)} sure, {len(got)} delivered; lost {len(lost)}, twice {len(twice)}", flush=True)
@@ -106,6 +155,12 @@ def main():
         print(f"fetch: killed {killed} times", flush=True)
         check(killed == instants, "hardly any kill hit a running fetch")
         noticed |= judge(lab, sure + [100000] + more, maybe, mutant)
+        if not mutant:
+            kept_mail, killed = kill_maintain(lab, instants, rng, 200000)
+            print(f"maintain and probe: killed {killed} times", flush=True)
+            check(killed == instants, "hardly any kill hit a running maintain")
+            judge(lab, sure + [100000] + more + kept_mail, maybe, None)
+            print(f"{3 * instants} instants in all, 0 lost, 0 twice, 0 half", flush=True)
         if mutant:
             check(noticed, f"the mutant {mutant} went unnoticed")
 
