@@ -199,6 +199,7 @@ def bench_memory(results, lab, dht):
 METRICS = {
     "chord": lambda node, key: (node - key) % RING,
     "kademlia": lambda node, key: node ^ key,
+    "tapestry": lambda node, key: [((node >> bit) - (key >> bit)) % 16 for bit in range(156, -1, -4)],
     "pastry": lambda node, key: (min((node - key) % RING, (key - node) % RING), node),
 }
 

@@ -37,6 +37,16 @@ static void seed_but_best(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
     }
 }
 
+static void seed_best(struct pp_agent *a, pp_ns now, struct pp_lookup *l)
+{
+    bool every[PEERS];
+    size_t best = 0;
+    memset(every, 1, sizeof every);
+    if (closest(&l->key, 1, every, &best) == 1) {
+        pp_lookup_seed(a, now, l, &net[best], NULL, false);
+    }
+}
+
 static void begin(bool client)
 {
     make_net();
@@ -144,6 +154,7 @@ static void test_where_nearness_is_told_all_are_asked_by_turns(void)
     begin(true);
     ops.seed = seed_all;
     ops.closed = is_closed;
+    root_rule = true;
     CU_ASSERT_EQUAL(ask(1, 5), 5);
     pp_agent_free(&agent);
 }
@@ -199,6 +210,7 @@ static void test_the_neighbour_of_a_doubted_one_is_a_witness(void)
         begin(false);
         closest(&key, 6, every, best);
         ops = root_ops;
+        ops.seed = seed_best;
         ops.fresh = all_fresh;
         ops.doubted = doubts_one;
         root_rule = true;
