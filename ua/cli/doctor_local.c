@@ -28,7 +28,7 @@ void doctor_identity(struct doctor *d)
     struct pp_config *config = d->cli->config;
     struct pp_error error = {0};
     struct stat st;
-    const char *key = pp_config_path(config, "user.key");
+    const char *key = identity_key_name(config);
     if (identity_open(&d->who, config, &error) == PP_OK) {
         doctor_say(d, FINE, "key", "", "%zu key%s of %s", d->who.n_keys,
                    d->who.n_keys == 1 ? "" : "s", (const char *)d->who.address.data);
@@ -47,7 +47,14 @@ void doctor_identity(struct doctor *d)
                    "forgotten, peerpost enrol --lost makes a new key",
                    "%s", error.text);
     } else {
-        doctor_say(d, FAILURE, "key", "", "%s", error.text);
+        struct pp_buf uri = {0};
+        bool on_token = identity_key_uri(&uri, key);
+        doctor_say(d, FAILURE, on_token ? "token" : "key",
+                   on_token ? "plug the token in, and give its PIN in PEERPOST_PIN or by "
+                              "user.passphrase_command"
+                            : "",
+                   "%s", error.text);
+        pp_buf_free(&uri);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <session/session.h>
+#include <session/token.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +26,24 @@ struct enrol {
     enum kind kind;
     bool newcomer;
     const char *certificate; /* the authority's answer */
+    const char *uri;         /* of a key on a token, for the one that is to be certified */
     const char *aliases[PP_ADDRESSES_MAX];
     size_t n_aliases;
     char key[PATH_MAX], next[PATH_MAX], request[PATH_MAX], proof[PATH_MAX];
 };
 
-/* user.key.pem -> user.csr.pem, user.next.key.pem; the proof waits in STATE/keys. */
+/* user.key.pem -> user.csr.pem, user.next.key.pem, or so from user.cert.pem where the key is on a
+ * token; the proof waits in STATE/keys. */
 static void name_files(struct enrol *e)
 {
-    const char *key = pp_config_path(e->cli->config, "user.key");
-    const char *end = strstr(key, ".key.pem");
-    int len = end && end[8] == '\0' ? (int)(end - key) : (int)strlen(key);
+    const char *key = identity_key_name(e->cli->config);
+    bool on_token = token_is_uri(key);
+    const char *stem = on_token ? pp_config_path(e->cli->config, "user.certificate") : key;
+    const char *suffix = on_token ? ".cert.pem" : ".key.pem", *end = strstr(stem, suffix);
+    int len = end && !end[strlen(suffix)] ? (int)(end - stem) : (int)strlen(stem);
     snprintf(e->key, sizeof e->key, "%s", key);
-    snprintf(e->next, sizeof e->next, "%.*s.next.key.pem", len, key);
-    snprintf(e->request, sizeof e->request, "%.*s.csr.pem", len, key);
+    snprintf(e->next, sizeof e->next, "%.*s.next.key.pem", len, stem);
+    snprintf(e->request, sizeof e->request, "%.*s.csr.pem", len, stem);
     identity_path(e->proof, e->cli->config, "rollover.next");
 }
 
@@ -50,11 +55,31 @@ static int make_folders(struct cli *cli, struct pp_error *error)
 
 /* --- the request --------------------------------------------------------------------------- */
 
+/* The key's file says where the key is. */
+static int refer_to_token(struct enrol *e, const char *path, EVP_PKEY **key, struct pp_error *error)
+{
+    struct pp_buf line = {0};
+    if (access(path, F_OK) == 0 || token_is_uri(path)) {
+        return pp_fail(error, PP_EXISTS,
+                       "there is a key already, %s: peerpost enrol --rollover --key URI goes over "
+                       "to one on a token",
+                       path);
+    }
+    int rc = token_load_key(key, e->cli->config, e->uri, error);
+    pp_buf_printf(&line, "%s\n", e->uri);
+    rc = rc == PP_OK ? pp_file_write(path, pp_buf_bytes(&line), 0600, error) : rc;
+    pp_buf_free(&line);
+    return rc;
+}
+
 /* Loads the key, or makes it where there is none. */
 static int make_key(struct enrol *e, const char *path, EVP_PKEY **key, struct pp_error *error)
 {
     const char *passphrase = "";
-    if (access(path, F_OK) == 0) {
+    if (e->uri) {
+        return refer_to_token(e, path, key, error);
+    }
+    if (token_is_uri(path) || access(path, F_OK) == 0) {
         return identity_load_key(key, e->cli->config, path, error);
     }
     int rc =
@@ -128,6 +153,11 @@ static int begin(struct enrol *e, struct pp_error *error)
     struct pp_buf proof = {0};
     const char *file = pp_config_path(e->cli->config, "user.certificate");
     int rc = make_folders(e->cli, error);
+    if (rc == PP_OK && (e->kind == ROLLOVER || e->kind == LOST) && token_is_uri(e->key)) {
+        rc = pp_fail(error, PP_CONFIG,
+                     "user.key in the configuration names one key for good: write its URI into a "
+                     "file, let user.key name that, then peerpost enrol goes over to another");
+    }
     if (rc == PP_OK && (access(file, F_OK) == 0 || e->kind == RENEW || e->kind == ROLLOVER)) {
         rc = pp_certificate_load(&old, file, error);
     }
@@ -201,11 +231,12 @@ static int archive(struct enrol *e, struct pp_change *change, const struct pp_ce
     }
     int rc = identity_add_certificate(change, identity_archive(path, config, old, "cert.pem"), old,
                                       error);
-    if (rc == PP_OK && access(e->key, F_OK) == 0) {
+    if (rc == PP_OK && (token_is_uri(e->key) || access(e->key, F_OK) == 0)) {
         EVP_PKEY *key = NULL;
         bool opens = identity_load_key(&key, config, e->key, NULL) == PP_OK && is_for(old, key);
         identity_archive(path, config, old, opens ? "key.pem" : "locked.pem");
-        rc = pp_file_read(&octets, e->key, 16u << 10, error);
+        rc = token_is_uri(e->key) ? pp_buf_add_str(&octets, e->key)
+                                  : pp_file_read(&octets, e->key, 16u << 10, error);
         rc = rc == PP_OK ? pp_change_add(change, path, pp_buf_bytes(&octets), 0600) : rc;
         EVP_PKEY_free(key);
     }
@@ -318,10 +349,13 @@ int cli_enrol(struct cli *cli, int argc, char **argv)
         }
         const char *certificate = cli_value(argc, argv, &i, "--certificate");
         const char *alias = certificate ? NULL : cli_value(argc, argv, &i, "--alias");
+        const char *uri = certificate || alias ? NULL : cli_value(argc, argv, &i, "--key");
         if (kind != FIRST && e.kind == FIRST) {
             e.kind = kind;
         } else if (certificate) {
             e.certificate = certificate;
+        } else if (uri && token_is_uri(uri)) {
+            e.uri = uri;
         } else if (alias && e.n_aliases < PP_ADDRESSES_MAX - 1) {
             e.aliases[e.n_aliases++] = alias;
         } else {

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <session/session.h>
+#include <session/token.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <trust/pkcs12.h>
@@ -44,8 +45,16 @@ static int write_file(const struct identity *who, const char *file, struct pp_er
     struct pp_buf der = {0}, passphrase = {0};
     struct pp_pkcs12 content = {.n = who->n_keys};
     struct pp_bytes ca = pp_authority_ca(who->authority);
-    memcpy(content.certificate, who->certificates, sizeof *content.certificate * who->n_keys);
-    memcpy(content.key, who->keys, sizeof *content.key * who->n_keys);
+    for (size_t i = 0; i < who->n_keys; i++) {
+        content.certificate[i] = who->certificates[i];
+        content.key[i] = who->keys[i];
+        if (token_holds(who->keys[i])) {
+            return pp_fail(error, PP_DENIED,
+                           "%s key of yours is on a token and stays there: take the token to the "
+                           "other computer, with your certificate and configuration",
+                           i ? "an earlier" : "the");
+        }
+    }
     pp_buf_add(&content.authority, ca.data, ca.len);
     int rc = access(file, F_OK) == 0
                  ? pp_fail(error, PP_EXISTS, "%s exists already: choose another name", file)
@@ -145,7 +154,12 @@ static int read_file(struct cli *cli, const char *file, struct pp_error *error)
 {
     struct pp_buf der = {0}, passphrase = {0};
     struct pp_pkcs12 content = {.n = 0};
-    const char *key = pp_config_path(cli->config, "user.key");
+    const char *key = identity_key_name(cli->config);
+    if (token_is_uri(key)) {
+        return pp_fail(error, PP_CONFIG,
+                       "user.key names a token, and keys are imported into files: let it name a "
+                       "file, import, then move the key (docs/token.md)");
+    }
     int rc = access(key, F_OK) == 0
                  ? pp_fail(error, PP_EXISTS,
                            "there is a key already, %s, and a key is never overwritten: move it "

@@ -15,11 +15,14 @@ static const struct text {
      "  peerpost join campus.invitation anna@uni.example\n"
      "  peerpost join --answer anna.answer\n"},
     {"enrol",
-     "peerpost enrol [--alias ADDRESS]... [--renew | --rollover | --lost | --certificate FILE]\n"
+     "peerpost enrol [--alias ADDRESS]... [--key URI] [--renew | --rollover | --lost]\n"
+     "peerpost enrol --certificate FILE\n"
      "  Makes your key and a request for a certificate (beside the key, NAME.csr.pem). Give the\n"
      "  request to your authority; --certificate then takes what it answers.\n"
      "  --alias A      another address of yours for the same certificate; up to 7: mail to each of\n"
      "                 them arrives here\n"
+     "  --key URI      a key on a PKCS#11 token, such as pkcs11:token=card;object=mail, instead of\n"
+     "                 a new one in a file; the PIN comes from $PEERPOST_PIN or the terminal\n"
      "  --renew        asks for a new certificate for the same key, before the old one ends\n"
      "  --rollover     a new key that the old one vouches for: your correspondents take it by\n"
      "                 themselves; the old key goes on reading old mail\n"

@@ -14,7 +14,10 @@
 
 static const struct pp_option options[] = {
     {"user.address", PP_OPT_STRING, NULL, 0, 0, NODE, "your e-mail address"},
-    {"user.key", PP_OPT_STRING, "user.key.pem", 0, 0, NODE, "your private key, made by enrol"},
+    {"user.key", PP_OPT_STRING, "user.key.pem", 0, 0, NODE,
+     "your private key, made by enrol: a file, or a pkcs11: URI of one on a token"},
+    {"user.token_module", PP_OPT_STRING, "p11-kit-proxy.so", 0, 0, NODE,
+     "PKCS#11 module of the token where user.key is a pkcs11: URI: a file, or a name to be found"},
     {"user.certificate", PP_OPT_STRING, "user.cert.pem", 0, 0, NODE,
      "your certificate from the authority"},
     {"user.passphrase_command", PP_OPT_STRING, "", 0, 0, NODE,

@@ -15,6 +15,12 @@ static int change_one(struct cli *cli, struct pp_change *change, const char *pat
                       const char *fresh, struct pp_error *error)
 {
     EVP_PKEY *key = NULL;
+    struct pp_buf uri = {0};
+    bool on_token = identity_key_uri(&uri, path); /* its PIN is the token's */
+    pp_buf_free(&uri);
+    if (on_token) {
+        return PP_OK;
+    }
     int rc = identity_load_key(&key, cli->config, path, error);
     rc = rc == PP_OK ? identity_add_key(change, path, key, fresh, error) : rc;
     EVP_PKEY_free(key);
@@ -32,7 +38,7 @@ static int change_all(struct cli *cli, const char *fresh, struct pp_error *error
 {
     char folder[PATH_MAX], path[2 * PATH_MAX];
     struct pp_change change = {.folder = identity_path(folder, cli->config, "")};
-    int rc = change_one(cli, &change, pp_config_path(cli->config, "user.key"), fresh, error);
+    int rc = change_one(cli, &change, identity_key_name(cli->config), fresh, error);
     DIR *d = opendir(folder);
     for (struct dirent *e = d ? readdir(d) : NULL; rc == PP_OK && e; e = readdir(d)) {
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
@@ -42,6 +48,10 @@ static int change_all(struct cli *cli, const char *fresh, struct pp_error *error
         closedir(d);
     }
     size_t n = change.n;
+    if (rc == PP_OK && !n) {
+        rc = pp_fail(error, PP_NOT_FOUND,
+                     "your key is on a token: change its PIN (pkcs11-tool --change-pin)");
+    }
     rc = rc == PP_OK ? pp_change_commit(&change, error) : rc;
     pp_change_finish(&change);
     if (rc == PP_OK) {

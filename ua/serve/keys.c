@@ -4,6 +4,8 @@
 #include <serve/keys.h>
 
 #include <base/log.h>
+#include <session/token.h>
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -49,7 +51,7 @@ static struct stamps stamps_now(struct pp_config *config)
 {
     char folder[PATH_MAX];
     return (struct stamps){
-        .key = stamp_of(pp_config_path(config, "user.key")),
+        .key = stamp_of(identity_key_name(config)),
         .certificate = stamp_of(pp_config_path(config, "user.certificate")),
         .folder = stamp_of(identity_path(folder, config, "")),
     };
@@ -136,7 +138,9 @@ static int watch_files(struct keys *k, struct pp_error *error)
     if (k->fd < 0) {
         return pp_fail(error, PP_IO, "cannot watch your keys: %s", strerror(errno));
     }
-    watch_folder_of(k, pp_config_path(k->config, "user.key"));
+    if (!token_is_uri(identity_key_name(k->config))) {
+        watch_folder_of(k, identity_key_name(k->config));
+    }
     watch_folder_of(k, pp_config_path(k->config, "user.certificate"));
     watch_folder_of(k, identity_path(folder, k->config, "."));
     k->watch = pp_watch_create(k->loop, k->fd, on_event, k);

@@ -115,7 +115,7 @@ static int load_certificate(struct identity *who, struct pp_config *config, stru
 static int load_current(struct identity *who, struct pp_config *config, struct pp_error *error)
 {
     uint8_t hash[32];
-    const char *path = pp_config_path(config, "user.key");
+    const char *path = identity_key_name(config);
     int rc = load_certificate(who, config, error);
     rc = rc == PP_OK ? identity_load_key(&who->keys[0], config, path, error) : rc;
     if (rc == PP_OK && (pp_key_hash(who->keys[0], hash) != PP_OK ||

@@ -41,8 +41,14 @@ int identity_authority(struct pp_authority **out, struct pp_config *config, stru
 int identity_lock(struct pp_config *config, struct pp_error *error);
 /* A file in STATE/keys; out has PATH_MAX octets. */
 const char *identity_path(char *out, struct pp_config *config, const char *name);
-/* Loads a private key, with a passphrase where it is under one. ! as pp_key_load */
-int identity_load_key(EVP_PKEY **key, struct pp_config *config, const char *path,
+/* user.key: the file's name, or the URI of a key on a token (token.h) as it stands. */
+const char *identity_key_name(struct pp_config *config);
+/* The URI of a key on a token: `name` itself, or what the file of that name holds instead of a key.
+ * False: neither. */
+bool identity_key_uri(struct pp_buf *out, const char *name);
+/* Loads a private key, with a passphrase where it is under one; from a token where `name` is a URI,
+ * or its file holds one. ! as pp_key_load, token_load_key */
+int identity_load_key(EVP_PKEY **key, struct pp_config *config, const char *name,
                       struct pp_error *error);
 /* A key as it shall lie on disk. passphrase: "" none. */
 int identity_add_key(struct pp_change *c, const char *path, EVP_PKEY *key, const char *passphrase,
@@ -61,6 +67,9 @@ bool identity_is_locked(const char *path); /* is that key file under a passphras
  * none. ! PP_DENIED (none to be had), PP_CONFIG (the command fails) */
 int identity_passphrase(const char **out, struct pp_config *config, const char *prompt,
                         struct pp_error *error);
+/* The same for the PIN of a token: $PEERPOST_PIN, then as above. */
+int identity_pin(const char **out, struct pp_config *config, const char *prompt,
+                 struct pp_error *error);
 /* Asks on the terminal, without echo. ! PP_DENIED (no terminal) */
 int identity_ask(struct pp_buf *out, const char *prompt, struct pp_error *error);
 

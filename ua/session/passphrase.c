@@ -4,6 +4,8 @@
  */
 #include <session/identity.h>
 
+#include <session/token.h>
+
 #include <base/file.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -131,33 +133,79 @@ static bool forget(struct pp_config *config)
     return again;
 }
 
-int identity_passphrase(const char **out, struct pp_config *config, const char *prompt,
-                        struct pp_error *error)
+/* Of the environment, of a command, of the terminal; kept in `kept`. */
+static int have(const char **out, struct pp_buf *kept, const char *variable,
+                struct pp_config *config, const char *prompt, struct pp_error *error)
 {
     const char *command = pp_config_text(config, "user.passphrase_command");
-    const char *given = getenv("PEERPOST_PASSPHRASE");
+    const char *given = getenv(variable);
     int rc = PP_OK;
     *out = given ? given : "";
     if (given) {
         return PP_OK;
     }
-    if (!known.len && *command) {
-        rc = from_command(&known, command, error);
-    } else if (!known.len && prompt) {
-        rc = identity_ask(&known, prompt, error);
+    if (!kept->len && *command) {
+        rc = from_command(kept, command, error);
+    } else if (!kept->len && prompt) {
+        rc = identity_ask(kept, prompt, error);
     }
-    if (rc == PP_OK && known.len) {
-        *out = (const char *)known.data;
+    if (rc == PP_OK && kept->len) {
+        *out = (const char *)kept->data;
     }
     return rc;
 }
 
+int identity_passphrase(const char **out, struct pp_config *config, const char *prompt,
+                        struct pp_error *error)
+{
+    return have(out, &known, "PEERPOST_PASSPHRASE", config, prompt, error);
+}
+
+int identity_pin(const char **out, struct pp_config *config, const char *prompt,
+                 struct pp_error *error)
+{
+    static struct pp_buf pin;
+    int rc = have(out, &pin, "PEERPOST_PIN", config, prompt, error);
+    return rc == PP_DENIED ? pp_fail(error, rc,
+                                     "the token wants its PIN and there is no terminal to ask on: "
+                                     "set PEERPOST_PIN, or user.passphrase_command")
+                           : rc;
+}
+
 /* --- keys ---------------------------------------------------------------------------------- */
+
+const char *identity_key_name(struct pp_config *config)
+{
+    const char *text = pp_config_text(config, "user.key");
+    return token_is_uri(text) ? text : pp_config_path(config, "user.key");
+}
+
+bool identity_key_uri(struct pp_buf *out, const char *name)
+{
+    out->len = 0;
+    if (token_is_uri(name)) {
+        return pp_buf_add_str(out, name) == PP_OK;
+    }
+    if (access(name, R_OK) != 0 || pp_file_read(out, name, KEY_FILE_MAX, NULL) != PP_OK ||
+        !out->len || !token_is_uri((const char *)out->data)) {
+        pp_buf_wipe(out);
+        return false;
+    }
+    out->len = strcspn((const char *)out->data, "\r\n");
+    out->data[out->len] = '\0';
+    return true;
+}
 
 int identity_load_key(EVP_PKEY **key, struct pp_config *config, const char *path,
                       struct pp_error *error)
 {
     const char *passphrase = "";
+    struct pp_buf uri = {0};
+    if (identity_key_uri(&uri, path)) {
+        int rc = token_load_key(key, config, (const char *)uri.data, error);
+        pp_buf_free(&uri);
+        return rc;
+    }
     bool locked = identity_is_locked(path);
     for (bool again = true;; again = false) {
         int rc = locked ? identity_passphrase(&passphrase, config, "Passphrase of your key", error)
