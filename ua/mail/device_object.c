@@ -130,7 +130,10 @@ static enum pp_verdict put_judge(struct pp_spread *s, struct pp_target *t)
     if (pp_spread_throttled(s, t)) {
         return PP_VERDICT_AGAIN;
     }
-    put->taken += !t->error && (t->status == 409 || t->status == 410);
+    if (!t->error && (t->status == 409 || t->status == 410)) {
+        put->taken++;
+        return PP_VERDICT_MISSING; /* no farther node in its place */
+    }
     if (!t->error && (t->status == 200 || t->status == 201)) {
         pp_mail_crash(s->mail, "device-stored");
         return PP_VERDICT_DONE;
@@ -181,7 +184,13 @@ int pp_put_start(struct pp_put *put, struct pp_mail *mail, const struct pp_devic
 
 bool pp_put_reached(const struct pp_put *put)
 {
-    return put->spread.found && put->spread.done >= pp_min_copies(put->spread.found);
+    unsigned enough = pp_min_copies(put->spread.found);
+    return put->spread.found && put->spread.done >= enough && put->taken < enough;
+}
+
+bool pp_put_lost(const struct pp_put *put)
+{
+    return put->taken && !pp_put_reached(put);
 }
 
 void pp_put_keep(struct pp_mail *mail, const struct pp_device_object *object, uint64_t size,

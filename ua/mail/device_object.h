@@ -45,6 +45,8 @@ int pp_put_start(struct pp_put *put, struct pp_mail *mail, const struct pp_devic
                  void *ctx);
 /* Is it on so many nodes that it counts as there? */
 bool pp_put_reached(const struct pp_put *put);
+/* Has somebody else's object its place? */
+bool pp_put_lost(const struct pp_put *put);
 /* Maintain looks after it from now on. stored: seconds, wall. */
 void pp_put_keep(struct pp_mail *mail, const struct pp_device_object *object, uint64_t size,
                  const uint8_t digest[32], int64_t stored);

@@ -179,6 +179,8 @@ static void on_noted(struct pp_act *act, uint64_t token, int error)
         pp_sync_fail(s, error, "cannot write the journal");
     } else if (token == PP_SYNC_OUT_NOTED) {
         pp_sync_out_noted(s);
+    } else if (token == PP_SYNC_TOLD_NOTED) {
+        pp_sync_told_noted(s);
     } else if (token == PP_SYNC_LAST_NOTED) {
         finish(s);
     }

@@ -115,13 +115,12 @@ void pp_sync_read(struct pp_sync *s)
 static void claimed(struct pp_put *put)
 {
     struct pp_sync *s = put->ctx;
-    bool lost = put->taken && !pp_put_reached(put);
     s->claims++;
     if (pp_put_reached(put)) {
         s->self.registered = true;
         pp_put_keep(s->mail, &put->object, put->size, put->digest, pp_mail_seconds(s->mail));
         pp_sync_note_self(s);
-    } else if (!lost) {
+    } else if (!pp_put_lost(put)) {
         s->claims = CLAIMS_MAX; /* the next round tries again, when nodes answer */
     }
     pp_put_finish(put);

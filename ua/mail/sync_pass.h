@@ -84,6 +84,7 @@ struct pp_sync {
     bool leaps, leapt; /* to a snapshot further on; whether it was for lost records */
     struct pp_peek peek;
     struct pp_put put; /* of a record or an entry */
+    uint64_t spooled;  /* the record whose octets may leave the spool */
     /* messages */
     struct pp_upload *uploads;
     struct pp_sync_store stores[PP_SYNC_PARALLEL];
@@ -144,8 +145,9 @@ void pp_sync_tell(struct pp_sync *s);       /* a record of all that is dirty */
 void pp_sync_tell_again(struct pp_sync *s); /* one that an earlier round sealed */
 void pp_sync_kept(struct pp_sync *s, int error);
 void pp_sync_out_noted(struct pp_sync *s);
+void pp_sync_told_noted(struct pp_sync *s);
 void pp_sync_store_finish(struct pp_sync_store *store);
 
-enum pp_sync_token { PP_SYNC_KEPT, PP_SYNC_OUT_NOTED, PP_SYNC_LAST_NOTED };
+enum pp_sync_token { PP_SYNC_KEPT, PP_SYNC_OUT_NOTED, PP_SYNC_TOLD_NOTED, PP_SYNC_LAST_NOTED };
 
 #endif

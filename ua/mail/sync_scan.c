@@ -5,6 +5,7 @@
  */
 #include <mail/sync_pass.h>
 
+#include <base/crash.h>
 #include <base/hash.h>
 #include <mail/senders.h>
 #include <stdio.h>
@@ -173,7 +174,7 @@ static void meet(struct scan *scan, struct pp_item *item, struct seen *f)
 static void gone(struct scan *scan, struct pp_item *item)
 {
     item->here = (struct pp_item_here){.there = false};
-    if (!pp_item_lives(item)) {
+    if (!pp_item_lives(item) && !pp_mutant("sync-delete-again")) {
         pp_sync_note_item(scan->s, item);
         return; /* as it shall be */
     }

@@ -5,6 +5,7 @@
  */
 #include <mail/sync_pass.h>
 
+#include <base/crash.h>
 #include <base/hash.h>
 #include <mail/kept.h>
 #include <mail/maintain.h>
@@ -187,9 +188,9 @@ void pp_sync_store(struct pp_sync *s)
 
 /* --- the record ---------------------------------------------------------------------------- */
 
-static void spool_name(const struct pp_sync *s, char out[64])
+static void spool_name(uint64_t n, char out[64])
 {
-    snprintf(out, 64, "log.%llu", (unsigned long long)s->self.next);
+    snprintf(out, 64, "log.%llu", (unsigned long long)n);
 }
 
 static void fail_to_tell(struct pp_sync *s, int rc)
@@ -221,7 +222,7 @@ void pp_sync_tell(struct pp_sync *s)
         return;
     }
     s->self.out_snapshot = head.snapshot;
-    spool_name(s, name);
+    spool_name(s->self.next, name);
     net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name); /* of a round that died here */
     net->ops->blob_keep(net->impl, &s->act, blob, PP_PLACE_SPOOL, name, PP_SYNC_KEPT);
     net->ops->blob_free(net->impl, blob);
@@ -313,35 +314,53 @@ static void become_another(struct pp_sync *s)
     s->is_read = false; /* what the copy did is to be read first */
 }
 
+static void note_told(struct pp_sync *s, struct pp_put *put)
+{
+    pp_put_keep(s->mail, &put->object, put->size, put->digest, pp_mail_seconds(s->mail));
+    s->result.told += s->self.out_changes;
+    if (s->self.out_snapshot) {
+        release_others(s);
+        release_own(s, s->self.next);
+    }
+    s->self.out = false;
+    s->self.next++;
+    s->self.told = pp_mail_seconds(s->mail);
+    pp_sync_note_self(s);
+}
+
 static void told(struct pp_put *put)
 {
     struct pp_sync *s = put->ctx;
     const struct pp_mailnet *net = pp_sync_net(s);
-    char name[64], why[160];
-    spool_name(s, name);
-    if (!pp_put_reached(put) && !put->taken) {
+    char why[160];
+    bool lost = pp_put_lost(put);
+    s->spooled = s->self.next;
+    if (lost) {
+        become_another(s);
+    } else if (pp_put_reached(put)) {
+        note_told(s, put);
+    } else {
         pp_spread_why(&put->spread, why, sizeof why);
         pp_put_finish(put);
         pp_sync_fail(s, PP_UNREACHABLE, why); /* the next round goes on with it */
         return;
     }
-    if (!pp_put_reached(put)) {
-        pp_put_finish(put);
-        become_another(s);
-    } else {
-        pp_put_keep(s->mail, &put->object, put->size, put->digest, pp_mail_seconds(s->mail));
-        pp_put_finish(put);
-        s->result.told += s->self.out_changes;
-        if (s->self.out_snapshot) {
-            release_others(s);
-            release_own(s, s->self.next);
-        }
-        s->self.out = false;
-        s->self.next++;
-        s->self.told = pp_mail_seconds(s->mail);
-        pp_sync_note_self(s);
+    pp_put_finish(put);
+    if (pp_mutant("sync-drop-early")) {
+        char name[64];
+        spool_name(s->spooled, name);
+        net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name);
     }
     pp_mail_crash(s->mail, "sync-told");
+    net->ops->note(net->impl, &s->act, pp_str("l:round"), pp_str("3"), PP_SYNC_TOLD_NOTED);
+}
+
+/* Only now: before, a round that died needs it again. */
+void pp_sync_told_noted(struct pp_sync *s)
+{
+    const struct pp_mailnet *net = pp_sync_net(s);
+    char name[64];
+    spool_name(s->spooled, name);
     net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name);
     pp_sync_told(s);
 }
@@ -351,7 +370,7 @@ void pp_sync_tell_again(struct pp_sync *s)
     const struct pp_mailnet *net = pp_sync_net(s);
     struct pp_device_object object;
     char name[64];
-    spool_name(s, name);
+    spool_name(s->self.next, name);
     struct pp_blob *blob = net->ops->blob_open(net->impl, PP_PLACE_SPOOL, name);
     if (!blob) { /* somebody emptied the spool */
         pp_sync_begin_anew(s);
