@@ -77,7 +77,8 @@ enum pp_place {
     PP_PLACE_QUARANTINE,
     PP_PLACE_JUNK,
     PP_PLACE_SIGNED, /* signed forms of delivered messages, when they are wanted */
-    PP_PLACE_CHAT    /* short messages, said and heard */
+    PP_PLACE_CHAT,   /* short messages, said and heard */
+    PP_PLACE_SENT    /* the Maildir's Sent folder, as read */
 };
 
 struct pp_net_ops {

@@ -5,7 +5,7 @@
 #include <net_live_internal.h>
 
 #include <base/crash.h>
-#include <box/maildir.h>
+#include <box/folders.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +20,7 @@ struct pp_live_keep {
     uint64_t token;
     struct pp_blob *blob;
     const char *folder;
-    bool maildir;
+    bool maildir, sent;
     char name[NAME_MAX + 1];
     int code;
 };
@@ -41,6 +41,8 @@ static const char *folder_of(const struct pp_net_impl *net, enum pp_place place,
         return net->signed_mail;
     case PP_PLACE_CHAT:
         return net->chat;
+    case PP_PLACE_SENT:
+        return net->maildir;
     }
     return NULL;
 }
@@ -68,7 +70,10 @@ static void keep(void *ctx)
 {
     struct pp_live_keep *k = ctx;
     char path[PATH_MAX];
-    if (k->maildir) {
+    const struct pp_folder_file sent = {".Sent", k->name, "S", false};
+    if (k->sent) {
+        k->code = pp_folders_put(k->folder, &sent, read_blob, k->blob);
+    } else if (k->maildir) {
         k->code = pp_maildir_keep(k->folder, k->name, read_blob, k->blob);
     } else if (make_path(path, k->folder, "", k->name)) {
         k->code = pp_live_blob_link(k->blob, k->folder, path);
@@ -107,6 +112,7 @@ void pp_live_keep(struct pp_net_impl *net, struct pp_act *act, struct pp_blob *b
                                .blob = pp_live_blob_ref(b),
                                .folder = folder,
                                .maildir = maildir,
+                               .sent = place == PP_PLACE_SENT,
                                .code = PP_IO};
     snprintf(k->name, sizeof k->name, "%s", name);
     net->keeps = k;

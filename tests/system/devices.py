@@ -23,12 +23,9 @@ class Computer:
             bundle = os.path.join(lab.dir, name + ".p12")
             of.run("export", bundle, env=SECRET)
             self.run("import", bundle, env=SECRET)
-        text = open(self.config).read()
-        if "devices:" not in text:
-            text += "devices:\n  sync: true\n  name: x\n"
-        lines = [f"  name: {name}\n" if line.startswith("  name: ") and was == "  sync: true\n" else line
-                 for was, line in zip([""] + text.splitlines(True), text.splitlines(True))]
-        open(self.config, "w").write("".join(lines))
+        own = f"devices:\n  sync: true\n  period: 0s\n  name: {name}\n"
+        text = open(self.config).read().split("devices:")[0]
+        open(self.config, "w").write(text + own + 'serve:\n  smtp: ""\n  pop3: ""\n  http: ""\n  poll: 500ms\n')
         self.maildir = os.path.join(self.dir, "Maildir")
 
     def argv(self, *argv):
@@ -153,6 +150,35 @@ def killed(lab, home, office, times):
         check(home.has(f"kill-{i}."), f"kill-{i} is lost")
 
 
+def sent_mail(lab, home, office):
+    """What is sent on one computer stands in the Sent folder of both, read."""
+    home.run("send", "-t", "--wait", input=LETTER.format(f=BOB, t=ALICE, s="mine.").encode())
+    same(home, office, rounds=1)
+    path = office.find("mine.")
+    check("/.Sent/cur/" in path and path.endswith(":2,S"), f"not in Sent: {path}")
+
+
+def served(lab, home, office):
+    """serve does it in the background, both ways, and is killed for once."""
+    for death in (signal.SIGKILL, signal.SIGTERM):
+        serve = subprocess.Popen(home.argv("serve"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        home.change("letter-3.", "FS" if death == signal.SIGKILL else "RS")
+        until = time.time() + 30
+        office.run("sync")
+        while not office.find("letter-3.").endswith(":2,FS" if death == signal.SIGKILL else ":2,RS"):
+            check(time.time() < until, "serve told nothing")
+            office.run("sync")
+        office.change("letter-0.", "S" if death == signal.SIGKILL else "RS")
+        wanted = os.path.basename(office.find("letter-0."))
+        office.run("sync")
+        while os.path.basename(home.find("letter-0.")) != wanted:
+            check(time.time() < until, "serve took nothing")
+            time.sleep(0.1)
+        serve.send_signal(death)
+        serve.wait()
+    same(home, office, rounds=1)
+
+
 def copies_lost(lab, home, office):
     """A third of the nodes loses what it has: maintain puts it back; a third computer sees all."""
     before = set(home.files())
@@ -178,6 +204,8 @@ def main():
     with Lab(nodes=8, users=[ALICE, BOB]) as lab:
         home, office = first_start(lab)
         both_at_once(lab, home, office)
+        sent_mail(lab, home, office)
+        served(lab, home, office)
         killed(lab, home, office, times)
         copies_lost(lab, home, office)
         home.run("sync")

@@ -4,7 +4,7 @@
  */
 #include <cli/cli.h>
 
-#include <session/session.h>
+#include <session/devices.h>
 
 #include <mail/maintain.h>
 #include <stdio.h>
@@ -79,6 +79,12 @@ static int maintain(struct cli *cli, struct session *session)
 {
     static const struct pp_maintain_events events = {object, done};
     struct work w = {.cli = cli};
+    struct pp_sync_result synchronised;
+    if (devices_on(cli->config)) {
+        cli_progress("synchronising");
+        devices_round(session, cli->config, true, &synchronised);
+        cli_progress("%s", "");
+    }
     cli_progress("maintaining");
     struct pp_maintain *m = pp_maintain_start(session_mail(session), &events, &w);
     if (!m) {

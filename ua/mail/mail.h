@@ -41,6 +41,7 @@ struct pp_mail_options {
     double copies_target; /* .. so that an act succeeds at once with this chance .. */
     unsigned copies_operations; /* .. when it takes so many operations (equation (6)) */
     bool keep_signed;           /* the signed form of each message goes to PP_PLACE_SIGNED */
+    bool keep_sent;             /* what is sent goes to PP_PLACE_SENT too */
 };
 void pp_mail_options_default(struct pp_mail_options *o);
 

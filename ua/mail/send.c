@@ -88,12 +88,26 @@ static int read_envelope(struct pp_send *send, struct pp_buf *start)
     return rc;
 }
 
+/* RFC 3834 section 5 */
+static bool is_automatic(struct pp_bytes header)
+{
+    struct pp_header_field field;
+    struct pp_buf text = {0};
+    if (pp_header_find(header, "Auto-Submitted", &field)) {
+        pp_header_text(&text, field.value, 64);
+    }
+    bool is = text.len && !pp_bytes_is_nocase(pp_buf_bytes(&text), "no");
+    pp_buf_free(&text);
+    return is;
+}
+
 static void read_fields(struct pp_send *send, struct pp_bytes message)
 {
     struct pp_header_field field;
     size_t length = 0;
     pp_header_length(message, true, &length);
     struct pp_bytes header = pp_bytes(message.data, length);
+    send->automatic = is_automatic(header);
     if (pp_header_find(header, "From", &field)) {
         pp_header_text(&send->from, field.value, 1024);
     }
@@ -171,6 +185,7 @@ static int load(struct pp_send *send)
     if (rc == PP_OK && send->job.finished) {
         return PP_OK;
     }
+    send->was_planned = rc == PP_OK && send->job.n_groups;
     rc = rc == PP_NOT_FOUND ? PP_OK : rc;
     rc = rc == PP_OK ? read_spool(send) : rc;
     return rc == PP_OK ? make_runs(send) : rc;
@@ -402,6 +417,9 @@ void pp_send_next(struct pp_send *send)
         return;
     }
     if (!send->storing) {
+        if (pp_send_copy(send)) {
+            return;
+        }
         send->storing = true;
         pp_mail_crash(send->mail, "send-sealed");
         if (!pp_mutant("send-store-first")) {
@@ -445,6 +463,8 @@ static void on_kept(struct pp_act *act, uint64_t token, int error)
     struct pp_send *send = (struct pp_send *)act;
     if (token == PP_SEND_KEPT) {
         pp_send_kept(send, error);
+    } else if (token == PP_SEND_COPIED) {
+        pp_send_copied(send, error);
     } else if (error && error != PP_EXISTS) {
         pp_send_fail(send, error, "cannot deliver the report on an undelivered message");
     } else {

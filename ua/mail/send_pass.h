@@ -39,6 +39,7 @@ enum pp_send_token {
     PP_SEND_PLANNED,
     PP_SEND_PASSED,
     PP_SEND_CLEARED,
+    PP_SEND_COPIED,
     PP_SEND_NOTICE
 };
 
@@ -56,6 +57,9 @@ struct pp_send {
     size_t sealing;  /* the group being kept */
     unsigned active; /* spreads and finds under way */
     bool storing, ending, partition, drop, cancelled;
+    bool automatic;   /* a program wrote it */
+    bool was_planned; /* its own copy, too, was kept */
+    char copy[65];    /* the name of that */
     int failed;
     char why[300];
     struct pp_send_events events;
@@ -83,5 +87,9 @@ void pp_send_group_finish(struct pp_send_group *g);
 /* send_notice.c */
 void pp_send_start_notice(struct pp_send_recipient *r);
 void pp_send_noticed(struct pp_send *send, uint32_t recipient); /* its note is durable */
+
+/* send_copy.c: the sender's own. True: it is being kept, pp_send_next goes on after. */
+bool pp_send_copy(struct pp_send *send);
+void pp_send_copied(struct pp_send *send, int error);
 
 #endif

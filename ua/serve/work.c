@@ -10,6 +10,7 @@
 #include <io/loop.h>
 #include <limits.h>
 #include <mail/maintain.h>
+#include <session/devices.h>
 #include <session/listening.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ struct work {
     struct runner queue;
     struct work_watch *watches;
     struct pp_maintain *maintain;
+    struct pp_sync *sync;
+    pp_ns sync_due;
+    char sync_why[256];
     struct listening listening; /* while a chat is open, or always (serve.wait) */
     struct pp_outbox *outbox;
     struct work_chat *chats;
@@ -104,6 +108,37 @@ static void maintain_done(void *ctx, const struct pp_maintain_result *r)
     }
 }
 
+static void synchronised(void *ctx, const struct pp_sync_result *r)
+{
+    struct work *w = ctx;
+    struct work_watch *after;
+    w->sync = NULL;
+    if (r->code != PP_OK && strcmp(w->sync_why, r->why) != 0) {
+        pp_log(PP_LOG_WARN, "serve", "not the same yet as on your other computers: %s", r->why);
+    }
+    snprintf(w->sync_why, sizeof w->sync_why, "%s", r->code == PP_OK ? "" : r->why);
+    for (struct work_watch *o = w->watches; r->delivered && o; o = after) {
+        after = o->next;
+        if (o->mail) {
+            o->mail(o);
+        }
+    }
+}
+
+/* With the user's other computers: now and then, and once a day for all there is. */
+static void synchronise_if_due(struct work *w)
+{
+    static const struct pp_sync_events events = {.done = synchronised};
+    struct pp_mail *mail = session_mail(w->session);
+    pp_ns now = pp_loop_now(w->loop).mono;
+    bool full = pp_maintain_due(mail) <= pp_mail_seconds(mail);
+    if (w->sync || !devices_on(w->config) || (now < w->sync_due && !full)) {
+        return;
+    }
+    w->sync_due = now + (pp_ns)pp_config_number(w->config, "devices.period");
+    w->sync = devices_start(w->session, w->config, full, false, &events, w);
+}
+
 static void maintain_if_due(struct work *w)
 {
     static const struct pp_maintain_events events = {.done = maintain_done};
@@ -129,6 +164,7 @@ static void on_done(void *ctx, const struct pp_read_result *result)
         w->served = f->next;
         f->done(f, &r);
     }
+    synchronise_if_due(w);
     maintain_if_due(w);
     listening_next(&w->listening);
     start_fetch(w);
@@ -445,6 +481,8 @@ static void let_go(struct work *w)
     w->read = NULL;
     pp_maintain_cancel(w->maintain);
     w->maintain = NULL;
+    pp_sync_cancel(w->sync);
+    w->sync = NULL;
     listening_stop(&w->listening);
     pp_outbox_close(w->outbox);
     w->outbox = NULL;

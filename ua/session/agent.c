@@ -3,6 +3,7 @@
  * not know how a command shows it.
  */
 #include <session/agent_private.h>
+#include <session/devices.h>
 
 #include <mail/chat.h>
 #include <stdio.h>
@@ -146,6 +147,19 @@ static void on_done(void *ctx, const struct pp_read_result *result)
 
 static const struct pp_read_events events = {on_letter, on_done};
 
+/* What came is there for the user's other computers, and theirs is here. */
+static void synchronise(struct agent *a)
+{
+    struct pp_sync_result result;
+    if (!devices_on(a->config)) {
+        return;
+    }
+    devices_round(a->session, a->config, false, &result);
+    if (result.code != PP_OK) {
+        fprintf(stderr, "peerpost: not the same yet as on your other computers: %s\n", result.why);
+    }
+}
+
 void agent_fetch(struct agent *a, const struct pp_read_options *options,
                  void (*letter)(void *ctx, const struct pp_letter_info *info), void *ctx,
                  struct pp_read_result *result)
@@ -173,6 +187,9 @@ void agent_fetch(struct agent *a, const struct pp_read_options *options,
     session_run(a->session, &said, lines && until > now ? until - now : 0);
     pp_outbox_close(lines);
     runner_stop(&queue);
+    if (result->code == PP_OK && !options->headers_only) {
+        synchronise(a);
+    }
     session_await_lists(a->session, LIST_TIME);
     if ((result->code != PP_OK || !result->complete) && session_trouble(a->session)) {
         snprintf(result->why, sizeof result->why, "%s", session_trouble(a->session));

@@ -293,6 +293,7 @@ static int make_mail(struct session *s, struct pp_config *config, struct pp_erro
     o.timeout = (pp_ns)pp_config_number(config, "net.timeout");
     o.max_age = (pp_ns)pp_config_number(config, "queue.max_age");
     o.keep_signed = pp_config_flag(config, "deliver.keep_signed");
+    o.keep_sent = pp_config_flag(config, "devices.sync");
     o.anonymous = *pp_config_text(config, "anonymity.proxy") != '\0';
     o.delay = (pp_ns)pp_config_number(config, "anonymity.delay");
     int rc = set_copies(&o, config, error);

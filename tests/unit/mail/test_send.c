@@ -476,6 +476,49 @@ static void test_sender_killed_at_every_step(void)
     CU_ASSERT(n > 15);
 }
 
+/* Her own copy: one, with LF, wherever she dies; none of what nobody could get, or a program wrote. */
+static bool kill_sender_with_copy(int n)
+{
+    begin(8);
+    alice.options.keep_sent = true;
+    person_halt(&alice);
+    person_boot(&alice);
+    spool_to_bob("m1");
+    alice.net->kill_at = n;
+    bool ended = person_pass(&alice, "m1");
+    if (!ended) {
+        person_halt(&alice);
+        person_boot(&alice);
+        if (fake_count_files(alice.net, PP_PLACE_SPOOL) > 0) {
+            CHECK_FATAL(person_pass(&alice, "m1") && alice.finished);
+        }
+    }
+    CHECK_FATAL(fake_count_files(alice.net, PP_PLACE_SENT) == 1);
+    const struct fake_file *f = fake_file(alice.net, PP_PLACE_SENT, 0);
+    CU_ASSERT(strlen(f->name) == 64 && !memchr(f->octets.data, '\r', f->octets.len));
+    CU_ASSERT(strstr((const char *)f->octets.data, "\n\nHello") != NULL);
+    end();
+    return !ended;
+}
+
+static void test_a_copy_of_what_is_sent(void)
+{
+    int n = 1;
+    while (kill_sender_with_copy(n)) {
+        n++;
+    }
+    begin(8);
+    alice.options.keep_sent = true;
+    person_halt(&alice);
+    person_boot(&alice);
+    person_spool(&alice, "m1", hello, (const char *[]){"nobody@x", NULL});
+    person_spool(&alice, "m2", "Auto-Submitted: auto-replied\r\nFrom: alice@x\r\n\r\nQ\r\n",
+                 (const char *[]){"bob@x", NULL});
+    CHECK_FATAL(person_pass(&alice, "m1") && person_pass(&alice, "m2"));
+    CU_ASSERT_EQUAL(fake_count_files(alice.net, PP_PLACE_SENT), 0);
+    end();
+}
+
 static bool kill_reader(int n)
 {
     unsigned distinct;
@@ -539,5 +582,6 @@ CHECK_MAIN("send and read", CHECK(test_whole_path), CHECK(test_to_and_cc_share_b
            CHECK(test_partition_keeps_it_queued), CHECK(test_signed_form_is_kept),
            CHECK(test_small_networks), CHECK(test_no_network_blames_nobody),
            CHECK(test_full_disk_confirms_nothing), CHECK(test_bad_notification_blocks_nothing),
-           CHECK(test_sender_killed_at_every_step), CHECK(test_reader_killed_at_every_step),
+           CHECK(test_sender_killed_at_every_step), CHECK(test_a_copy_of_what_is_sent),
+           CHECK(test_reader_killed_at_every_step),
            CHECK(test_killed_sender_after_the_reader_deleted))
