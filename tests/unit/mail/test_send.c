@@ -476,7 +476,7 @@ static void test_sender_killed_at_every_step(void)
     CU_ASSERT(n > 15);
 }
 
-/* Her own copy: one, with LF, wherever she dies; none of what nobody could get, or a program wrote. */
+/* Her own copy: one, with LF, wherever she dies; none of what nobody gets, or a program wrote. */
 static bool kill_sender_with_copy(int n)
 {
     begin(8);
