@@ -4,7 +4,7 @@
  * answer, and name nobody in a PING's reply. Measured as
  * core asks: one look-up; if its peers lie too far apart (the routing failure test of Castro et al.
  * 2002), another over four disjoint first hops, whose union counts. A colluder is a member, so the
- * oracle's k hold some. CAN tells no spacing, so nothing is tested there.
+ * oracle's k hold some. In CAN they tell their true zones with themselves, as last told by anybody.
  */
 #include "ring.h"
 
@@ -12,7 +12,8 @@
 #include <overlay/density.h>
 #include <stdio.h>
 
-#define NOTED 65536 /* requests on their way */
+#define NOTED 65536  /* requests on their way */
+#define CAN_PLACE 10 /* octets that CAN sends with each peer */
 
 static struct liars {
     struct pp_world *world;
@@ -22,7 +23,23 @@ static struct liars {
         struct pp_find find;
     } * noted;
     size_t told;
+    size_t extra_len; /* octets that go with each peer, noted for each member */
+    uint8_t (*extra)[PP_EXTRA_MAX];
 } liars;
+
+static void note_extras(struct liars *l, struct pp_reader body)
+{
+    struct pp_find_reply reply;
+    if (l->extra_len == 0 || pp_read_find_reply(&body, &reply, l->extra_len) != PP_OK) {
+        return;
+    }
+    for (size_t i = 0; i < reply.page.n; i++) {
+        size_t who = pp_world_at(l->world, &reply.page.peers[i]);
+        if (who != SIZE_MAX) {
+            memcpy(l->extra[who], reply.page.extra[i], l->extra_len);
+        }
+    }
+}
 
 /* The colluders nearest to a key, best first. */
 static size_t accomplices(const struct pp_id *key, size_t k, struct pp_peer *out)
@@ -68,6 +85,9 @@ static size_t lie(void *ctx, size_t from, struct pp_bytes payload, uint8_t out[P
     }
     bool ping = header.kind == (PP_WIRE_PING | PP_WIRE_REPLY);
     bool find = header.kind == (PP_WIRE_FIND | PP_WIRE_REPLY) && noted->id == header.id;
+    if (find) {
+        note_extras(l, body);
+    }
     if (!l->lies || !l->lies[from] || (!ping && !find)) {
         return 0;
     }
@@ -76,9 +96,14 @@ static size_t lie(void *ctx, size_t from, struct pp_bytes payload, uint8_t out[P
         pp_write_page(&w, NULL, 0, 0, NULL, 0);
     } else {
         struct pp_peer peers[PP_K_MAX];
+        uint8_t extra[PP_K_MAX * PP_EXTRA_MAX];
         size_t n = accomplices(&noted->find.key, noted->find.k, peers);
+        for (size_t i = 0; i < n; i++) {
+            size_t who = pp_world_at(l->world, &peers[i]);
+            memcpy(extra + i * l->extra_len, l->extra[who], l->extra_len);
+        }
         pp_write8(&w, 1);
-        pp_write_page(&w, peers, n, noted->find.from, NULL, 0);
+        pp_write_page(&w, peers, n, noted->find.from, extra, l->extra_len);
     }
     l->told++;
     memcpy(out, w.data, w.len);
@@ -155,6 +180,8 @@ static void populate(size_t nodes, unsigned percent)
     liars.told = 0;
     liars.lies = calloc(nodes, sizeof *liars.lies);
     liars.noted = calloc(NOTED, sizeof *liars.noted);
+    liars.extra = calloc(nodes, sizeof *liars.extra);
+    liars.extra_len = strcmp(options.plugin->plugin.name, "can") == 0 ? CAN_PLACE : 0;
     liars.world = pp_world_create(&options);
     for (size_t i = 0; i < nodes; i++) {
         pp_world_add(liars.world, PP_MEMBER);
@@ -169,7 +196,8 @@ static void finish(void)
     pp_world_destroy(liars.world);
     free(liars.lies);
     free(liars.noted);
-    liars = (struct liars){NULL, NULL, NULL, 0};
+    free(liars.extra);
+    liars = (struct liars){0};
 }
 
 /* Of a hundred answers so many must be right: asked over four paths from the start, and tested. */
