@@ -27,8 +27,8 @@ struct serve {
     struct pp_workers *workers;
     struct work *work;
     struct keys *keys;
-    struct identity who; /* kept current by keys */
-    struct pp_buf password;
+    struct identity who;             /* kept current by keys */
+    struct pp_buf address, password; /* the address for good: workers read it */
     char spool[PATH_MAX], blobs[PATH_MAX];
     void *part[N_PARTS];
 };
@@ -50,7 +50,7 @@ struct pp_config *serve_config(const struct serve *s)
 
 const char *serve_address(const struct serve *s)
 {
-    return (const char *)s->who.address.data;
+    return (const char *)s->address.data;
 }
 
 const char *serve_spool(const struct serve *s)
@@ -204,6 +204,7 @@ static int prepare(struct serve *s, struct pp_error *error)
         return pp_fail(error, PP_NOMEM, "cannot make an event loop");
     }
     int rc = keys_open(&s->keys, s->config, s->loop, &s->who, on_keys, s, error);
+    rc = rc == PP_OK ? pp_buf_add(&s->address, s->who.address.data, s->who.address.len) : rc;
     return rc == PP_OK ? serve_password(&s->password, s->config, error) : rc;
 }
 
@@ -273,6 +274,7 @@ void serve_close(struct serve *s)
         pp_loop_destroy(s->loop);
     }
     pp_buf_wipe(&s->password);
+    pp_buf_free(&s->address);
     identity_finish(&s->who);
     free(s);
 }

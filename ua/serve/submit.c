@@ -141,12 +141,12 @@ void submit_take(struct submit *m, const struct pp_buf *recipients, size_t n, bo
     m->done = done;
     m->ctx = ctx;
     m->from_header = from_header;
-    m->code = copy_recipients(m, recipients, n);
-    if (m->code == PP_OK) {
-        m->code = pp_workers_submit(serve_workers(m->serve), spool, spooled, m);
+    int rc = copy_recipients(m, recipients, n);
+    if (rc == PP_OK) {
+        rc = pp_workers_submit(serve_workers(m->serve), spool, spooled, m); /* m->code is its now */
     }
-    if (m->code != PP_OK) {
-        pp_fail(&m->error, m->code, "too much is under way: try again in a moment");
+    if (rc != PP_OK) {
+        m->code = pp_fail(&m->error, rc, "too much is under way: try again in a moment");
         m->late = pp_timer_create(serve_loop(m->serve), on_late, m);
         if (m->late) {
             pp_timer_set(m->late, pp_loop_now(serve_loop(m->serve)).mono);

@@ -50,7 +50,7 @@ static const char *in_state(struct pp_config *config, char out[PATH_MAX], const 
 
 const char *session_spool(struct pp_config *config)
 {
-    static char path[PATH_MAX];
+    static _Thread_local char path[PATH_MAX];
     return in_state(config, path, "spool");
 }
 
@@ -61,27 +61,27 @@ const char *session_maildir(struct pp_config *config)
 
 const char *session_junk(struct pp_config *config)
 {
-    static char path[PATH_MAX];
+    static _Thread_local char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/.Junk", session_maildir(config));
     return path;
 }
 
 const char *session_chat(struct pp_config *config)
 {
-    static char path[PATH_MAX];
+    static _Thread_local char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/.Chat", session_maildir(config));
     return path;
 }
 
 const char *session_quarantine(struct pp_config *config)
 {
-    static char path[PATH_MAX];
+    static _Thread_local char path[PATH_MAX];
     return in_state(config, path, "quarantine");
 }
 
 const char *session_virus(struct pp_config *config)
 {
-    static char at[PATH_MAX + 8];
+    static _Thread_local char at[PATH_MAX + 8];
     const char *text = pp_config_text(config, "filter.virus");
     if (strncmp(text, "unix:", 5) != 0) {
         return text;

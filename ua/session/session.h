@@ -35,7 +35,7 @@ void session_refresh(struct session *session, pp_ns patience);
 void session_refresh_lists(struct session *session, pp_ns patience);
 /* Waits at most so long until that is over: a process that ends earlier never gets the list. */
 void session_await_lists(struct session *session, pp_ns patience);
-/* Folders from the configuration; owned by it. */
+/* Folders from the configuration; lent until the same is asked for on this thread. */
 const char *session_spool(struct pp_config *config);
 const char *session_maildir(struct pp_config *config);
 const char *session_junk(struct pp_config *config); /* a Maildir too */

@@ -1,6 +1,6 @@
 /*
- * Keys on PKCS#11 tokens, by libp11; see token.h. One module, token and login a process, kept until
- * it ends: whoever opens the keys anew gets those that are there. For one thread.
+ * Keys on PKCS#11 tokens, by libp11; see token.h. One module and login a process, kept until it
+ * ends: whoever opens the keys anew, on whatever thread, gets those that are there.
  */
 #include <session/token.h>
 
@@ -8,6 +8,7 @@
 #include <session/token_uri.h>
 
 #include <libp11.h>
+#include <pthread.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #define KEYS_MAX 32
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what is open */
 static struct {
     PKCS11_CTX *context; /* of `module` */
     char *module;
@@ -223,17 +225,21 @@ static int load(EVP_PKEY **key, struct pp_config *config, const char *text, stru
     return rc;
 }
 
-int token_load_key(EVP_PKEY **key, struct pp_config *config, const char *uri,
-                   struct pp_error *error)
+/* One that is open already, and a reference to it. */
+static bool find_open(EVP_PKEY **key, const char *uri)
 {
-    *key = NULL;
     for (size_t i = 0; i < open_now.n_keys; i++) {
         if (strcmp(open_now.keys[i].uri, uri) == 0) {
             *key = open_now.keys[i].key;
-            EVP_PKEY_up_ref(*key);
-            return PP_OK;
+            return EVP_PKEY_up_ref(*key) == 1;
         }
     }
+    return false;
+}
+
+static int load_and_keep(EVP_PKEY **key, struct pp_config *config, const char *uri,
+                         struct pp_error *error)
+{
     if (open_now.n_keys == KEYS_MAX) {
         return pp_fail(error, PP_CONFIG, "more than %d keys on tokens", KEYS_MAX);
     }
@@ -247,12 +253,23 @@ int token_load_key(EVP_PKEY **key, struct pp_config *config, const char *uri,
     return rc;
 }
 
+int token_load_key(EVP_PKEY **key, struct pp_config *config, const char *uri,
+                   struct pp_error *error)
+{
+    *key = NULL;
+    pthread_mutex_lock(&lock);
+    int rc = find_open(key, uri) ? PP_OK : load_and_keep(key, config, uri, error);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
 bool token_holds(const EVP_PKEY *key)
 {
+    bool holds = false;
+    pthread_mutex_lock(&lock);
     for (size_t i = 0; i < open_now.n_keys; i++) {
-        if (open_now.keys[i].key == key) {
-            return true;
-        }
+        holds |= open_now.keys[i].key == key;
     }
-    return false;
+    pthread_mutex_unlock(&lock);
+    return holds;
 }
