@@ -141,7 +141,6 @@ static int read_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
 {
     struct opening *o = ctx;
     struct pp_notification n = {0};
-    (void)key;
     if (value.len <= 12 ||
         pp_open_notification(&n, pp_bytes(value.data + 12, value.len - 12), o->who.certificates,
                              o->who.keys, o->who.n_keys, NULL) != PP_OK) {
@@ -150,6 +149,7 @@ static int read_waiting(void *ctx, struct pp_bytes key, struct pp_bytes value)
     struct letter *l = add(o->box);
     if (l) {
         l->waiting = true;
+        snprintf(l->hash, sizeof l->hash, "%.*s", (int)key.len - 2, (const char *)key.data + 2);
         l->signed_by = strdup("");
         l->from = decode(pp_buf_bytes(&n.from));
         l->subject = decode(pp_buf_bytes(&n.subject));
@@ -179,6 +179,42 @@ static void read_journal(struct mailbox *box, struct pp_config *config)
     }
 }
 
+/* Delivered since the journal was read? Its file has the notification's hash for a name. */
+static bool came(const struct mailbox *box, const struct letter *waiting)
+{
+    for (size_t i = 0; i < box->n; i++) {
+        const char *slash = strrchr(box->letters[i].path, '/');
+        if (slash && strncmp(slash + 1, waiting->hash, strlen(waiting->hash)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void free_letter(struct letter *l)
+{
+    free(l->from);
+    free(l->subject);
+    free(l->signed_by);
+}
+
+static void drop_those_that_came(struct mailbox *box)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < box->n; i++) {
+        struct letter *l = &box->letters[i];
+        if (l->waiting && l->hash[0] && came(box, l)) {
+            free_letter(l);
+            continue;
+        }
+        if (n != i) {
+            box->letters[n] = *l;
+        }
+        n++;
+    }
+    box->n = n;
+}
+
 static int by_date(const void *a, const void *b)
 {
     const struct letter *l = a, *m = b;
@@ -202,11 +238,10 @@ int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error 
 {
     const char *folder = session_maildir(config);
     g_mime_init();
+    read_journal(box, config); /* first: what is delivered meanwhile shall be in one of them */
     int rc = read_folder(box, folder, "cur", error);
     rc = rc == PP_OK ? read_folder(box, folder, "new", error) : rc;
-    if (rc == PP_OK) {
-        read_journal(box, config);
-    }
+    drop_those_that_came(box);
     if (rc == PP_OK && box->n) {
         qsort(box->letters, box->n, sizeof *box->letters, by_date);
     }
@@ -216,9 +251,7 @@ int mailbox_read(struct mailbox *box, struct pp_config *config, struct pp_error 
 void mailbox_finish(struct mailbox *box)
 {
     for (size_t i = 0; i < box->n; i++) {
-        free(box->letters[i].from);
-        free(box->letters[i].subject);
-        free(box->letters[i].signed_by);
+        free_letter(&box->letters[i]);
     }
     free(box->letters);
     *box = (struct mailbox){0};

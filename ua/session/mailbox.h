@@ -9,6 +9,7 @@
 
 struct letter {
     char path[4096]; /* of the file; "" while its body waits */
+    char hash[65];   /* of its notification, while it waits */
     char *from, *subject;
     int64_t date; /* seconds */
     bool seen, waiting;
