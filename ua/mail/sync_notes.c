@@ -332,6 +332,32 @@ static void drop_orphans(struct pp_sync *s)
     pp_buf_wipe(&o.objects);
 }
 
+/* --- what is over -------------------------------------------------------------------------- */
+
+/* Deletions that everybody must have heard of by now, and octets of the last record, left in the
+ * spool by a round that died after it was told. */
+static void tidy(struct pp_sync *s)
+{
+    const struct pp_mailnet *net = pp_sync_net(s);
+    int64_t before = pp_mail_seconds(s->mail) - (int64_t)PP_DELETED_DAYS * 86400;
+    struct pp_item *item, *next;
+    char name[64];
+    HASH_ITER(hh, s->state.items, item, next)
+    {
+        if (item->deleted.lamport && !pp_item_lives(item) && !item->here.there && !item->dirty &&
+            item->deleted_at < before) {
+            struct pp_buf none = {0};
+            note(s, ITEM_PREFIX, item->name, &none);
+            HASH_DEL(s->state.items, item);
+            free(item);
+        }
+    }
+    if (!s->self.out && s->self.next) {
+        snprintf(name, sizeof name, "log.%llu", (unsigned long long)(s->self.next - 1));
+        net->ops->blob_drop(net->impl, PP_PLACE_SPOOL, name);
+    }
+}
+
 /* --- all ----------------------------------------------------------------------------------- */
 
 int pp_sync_load(struct pp_sync *s)
@@ -345,6 +371,7 @@ int pp_sync_load(struct pp_sync *s)
     rc = rc == PP_OK ? load_self(s) : rc;
     if (rc == PP_OK) {
         drop_orphans(s);
+        tidy(s);
     }
     return rc;
 }

@@ -12,7 +12,8 @@
 #include <mail/sync.h>
 
 #define PP_SYNC_PARALLEL 8
-#define PP_SYNC_BATCH 64 /* messages stored before a record tells of them */
+#define PP_SYNC_BATCH 64    /* messages stored before a record tells of them */
+#define PP_DELETED_DAYS 400 /* so long a deletion is remembered */
 #define PP_SYNC_KEYS 16
 #define PP_SYNC_TAG 8
 
