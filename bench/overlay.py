@@ -5,7 +5,8 @@ Real networks of peerpost-lab with shipped defaults; limits.exempt alone is set 
 (dhtnode, when installed) is printed beside, 32 nodes in a network namespace of their own, where the
 kernel counts its datagrams.
 
-  bench/overlay.py [--build DIR] [--substrate NAME] [--rounds N] [--seconds S] [--idle S] [--only WORD] [--json]
+  bench/overlay.py [--build DIR] [--substrate NAME] [--rounds N] [--seconds S] [--idle S] [--rest S] [--only WORD]
+                   [--json]
 
 Rows: answered, latency, upkeep, memory, recovery. Build the release preset first.
 """
@@ -328,6 +329,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=3)
     p.add_argument("--idle", type=int, default=60, help="seconds over which upkeep is counted")
+    p.add_argument("--rest", type=int, default=30, help="seconds of quiet after the joins before upkeep is counted")
     p.add_argument("--only", default="", help="run the rows whose name contains this word")
     p.add_argument("--json", action="store_true")
     p.add_argument("--dht-inside", type=int, help=argparse.SUPPRESS)
@@ -342,7 +344,7 @@ def main():
     if any(wanted(name) for name in ("latency", "upkeep", "memory", "recovery")):
         dht = measure_dht(a) if wanted("upkeep") or wanted("memory") else None
         with Lab(a, NODES) as lab:
-            time.sleep(30 if wanted("upkeep") or wanted("recovery") else 5)  # joins are over, tables are whole
+            time.sleep(a.rest if wanted("upkeep") or wanted("recovery") else 5)  # joins are over, tables are whole
             if wanted("upkeep"):
                 bench_upkeep(a, results, lab, dht)
             if wanted("memory"):
