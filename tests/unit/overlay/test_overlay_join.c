@@ -1,48 +1,9 @@
 /* Meeting saved peers again, and refusals: an overlay over a substrate that notes whom it is to
  * meet and can never look anything up. */
-#include <check.h>
-#include <openssl/evp.h>
-#include <overlay/envelope_crypto.h>
-#include <overlay/overlay_internal.h>
-#include <stdlib.h>
+#include "lone.h"
 
 static unsigned met;
 static struct pp_peer met_last;
-
-static int s_open(struct pp_net **net, const union pp_value *options,
-                  const struct pp_substrate_host *host, struct pp_error *error)
-{
-    (void)options;
-    (void)error;
-    *net = (struct pp_net *)(uintptr_t)host;
-    return PP_OK;
-}
-
-static void s_close(struct pp_net *net)
-{
-    (void)net;
-}
-
-struct pp_substrate_node {
-    const struct pp_substrate_host *host;
-    void *ctx;
-};
-
-static struct pp_substrate_node *s_create(struct pp_net *net, void *ctx, enum pp_role role,
-                                          const struct pp_peer *self, const uint8_t seed[16])
-{
-    (void)role;
-    (void)self;
-    (void)seed;
-    struct pp_substrate_node *node = calloc(1, sizeof *node);
-    *node = (struct pp_substrate_node){(const struct pp_substrate_host *)net, ctx};
-    return node;
-}
-
-static void s_destroy(struct pp_substrate_node *node)
-{
-    free(node);
-}
 
 static void s_meet(struct pp_substrate_node *node, pp_ns now, const struct pp_peer *contacts,
                    size_t n)
@@ -52,7 +13,7 @@ static void s_meet(struct pp_substrate_node *node, pp_ns now, const struct pp_pe
         met++;
         met_last = contacts[0];
     }
-    node->host->state(node->ctx, PP_ACTIVE, "");
+    node->net->host->state(node->ctx, PP_ACTIVE, "");
 }
 
 static void s_tick(struct pp_substrate_node *node, pp_ns now)
@@ -68,57 +29,21 @@ static pp_ns s_next(const struct pp_substrate_node *node)
 }
 
 static const struct pp_substrate substrate = {
-    .plugin = {.abi = PP_SUBSTRATE_ABI, .kind = PP_KIND_SUBSTRATE, .name = "meeting"},
-    .open = s_open,
-    .close = s_close,
-    .create = s_create,
-    .destroy = s_destroy,
+    LONE_SUBSTRATE("meeting"),
     .meet = s_meet,
     .tick = s_tick,
     .next = s_next,
 };
 
-static struct pp_loop *loop;
-static struct pp_overlay *overlay;
-static EVP_PKEY *key;
-
-static int check(void *ctx, struct pp_bytes der, pp_ns wall, struct pp_id *id)
-{
-    (void)ctx;
-    (void)der;
-    (void)wall;
-    (void)id;
-    return PP_UNTRUSTED;
-}
-
 static void start(enum pp_role role, const char *const *contacts, size_t n)
 {
-    struct pp_error error = {0};
     met = 0;
-    loop = pp_loop_create();
-    CHECK_FATAL(loop && pp_ephemeral_key(&key) == PP_OK);
-    struct pp_overlay_options o = {
-        .plugin = &substrate,
-        .network_name = "meeting",
-        .k = 3,
-        .role = role,
-        .key = role == PP_MEMBER ? key : NULL,
-        .certificate = pp_str(role == PP_MEMBER ? "never shown" : ""),
-        .contacts = contacts,
-        .n_contacts = n,
-        .merge_period = 20 * PP_MS,
-        .check = check,
-    };
-    pp_address_parse(o.listen, "127.3.41.1");
-    CHECK_FATAL(pp_overlay_open(&overlay, loop, &o, &error) == PP_OK);
-    pp_loop_turn(loop, false);
-}
-
-static void stop(void)
-{
-    pp_overlay_close(overlay);
-    pp_loop_destroy(loop);
-    EVP_PKEY_free(key);
+    lone_start((struct pp_overlay_options){.plugin = &substrate,
+                                           .role = role,
+                                           .contacts = contacts,
+                                           .n_contacts = n,
+                                           .merge_period = 20 * PP_MS},
+               "127.3.41.1");
 }
 
 static void on_late(void *ctx)

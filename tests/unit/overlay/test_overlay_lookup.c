@@ -1,22 +1,6 @@
 /* Look-ups of the overlay over a substrate that answers as the test says: waiting for a substrate
  * that cannot ask yet, cancelling, bounds, and the routing failure test. */
-#include <check.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-#include <overlay/envelope_crypto.h>
-#include <overlay/overlay_internal.h>
-#include <stdlib.h>
-
-/* ---- the substrate ---- */
-
-struct pp_net {
-    const struct pp_substrate_host *host;
-};
-struct pp_substrate_node {
-    struct pp_net *net;
-    void *ctx;
-    struct pp_peer self;
-};
+#include "lone.h"
 
 #define ASKED 600
 static struct script {
@@ -28,36 +12,6 @@ static struct script {
     unsigned open_paths[ASKED];
     size_t n_open;
 } script;
-
-static int s_open(struct pp_net **net, const union pp_value *options,
-                  const struct pp_substrate_host *host, struct pp_error *error)
-{
-    (void)options;
-    (void)error;
-    *net = calloc(1, sizeof **net);
-    (*net)->host = host;
-    return PP_OK;
-}
-
-static void s_close(struct pp_net *net)
-{
-    free(net);
-}
-
-static struct pp_substrate_node *s_create(struct pp_net *net, void *ctx, enum pp_role role,
-                                          const struct pp_peer *self, const uint8_t seed[16])
-{
-    (void)role;
-    (void)seed;
-    struct pp_substrate_node *node = calloc(1, sizeof *node);
-    *node = (struct pp_substrate_node){net, ctx, *self};
-    return node;
-}
-
-static void s_destroy(struct pp_substrate_node *node)
-{
-    free(node);
-}
 
 static void s_meet(struct pp_substrate_node *node, pp_ns now, const struct pp_peer *contacts,
                    size_t n)
@@ -116,61 +70,18 @@ static void s_cancel(struct pp_substrate_node *node, uint64_t token)
 }
 
 static const struct pp_substrate substrate = {
-    .plugin = {.abi = PP_SUBSTRATE_ABI, .kind = PP_KIND_SUBSTRATE, .name = "script"},
-    .open = s_open,
-    .close = s_close,
-    .create = s_create,
-    .destroy = s_destroy,
-    .meet = s_meet,
-    .tick = s_tick,
-    .next = s_next,
-    .lookup = s_lookup,
-    .cancel = s_cancel,
+    LONE_SUBSTRATE("script"), .meet = s_meet,     .tick = s_tick,
+    .next = s_next,           .lookup = s_lookup, .cancel = s_cancel,
 };
 
-/* ---- one overlay that begins a network ---- */
-
-static struct pp_loop *loop;
-static struct pp_overlay *overlay;
-static EVP_PKEY *key;
 static int n_found, last_code;
-
-static int check(void *ctx, struct pp_bytes der, pp_ns wall, struct pp_id *id)
-{
-    (void)ctx;
-    (void)der;
-    (void)wall;
-    (void)id;
-    return PP_UNTRUSTED;
-}
 
 static void start(void)
 {
-    struct pp_error error = {0};
     memset(&script, 0, sizeof script);
     script.spacing = 1000;
     n_found = 0;
-    loop = pp_loop_create();
-    CHECK_FATAL(loop && pp_ephemeral_key(&key) == PP_OK);
-    struct pp_overlay_options o = {
-        .plugin = &substrate,
-        .network_name = "script",
-        .k = 3,
-        .role = PP_MEMBER,
-        .key = key,
-        .certificate = pp_str("never shown"),
-        .check = check,
-    };
-    pp_address_parse(o.listen, "127.3.40.1");
-    CHECK_FATAL(pp_overlay_open(&overlay, loop, &o, &error) == PP_OK);
-    pp_loop_turn(loop, false);
-}
-
-static void stop(void)
-{
-    pp_overlay_close(overlay);
-    pp_loop_destroy(loop);
-    EVP_PKEY_free(key);
+    lone_start((struct pp_overlay_options){.plugin = &substrate, .role = PP_MEMBER}, "127.3.40.1");
 }
 
 static void on_found(void *ctx, uint64_t token, const struct pp_result *result)
