@@ -150,6 +150,20 @@ def killed(lab, home, office, times):
         check(home.has(f"kill-{i}."), f"kill-{i} is lost")
 
 
+def fetched_by_both(lab, home, office):
+    """Both collect the same mail at the same time: each message is there once."""
+    for i in range(4):
+        letter(lab, f"both-{i}.")
+    fetches = [subprocess.Popen(c.argv("fetch"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               for c in (home, office)]
+    for p in fetches:
+        p.wait()
+    same(home, office)
+    for i in range(4):
+        home.find(f"both-{i}.")
+        office.find(f"both-{i}.")
+
+
 def sent_mail(lab, home, office):
     """What is sent on one computer stands in the Sent folder of both, read."""
     home.run("send", "-t", "--wait", input=LETTER.format(f=BOB, t=ALICE, s="mine.").encode())
@@ -200,10 +214,11 @@ def copies_lost(lab, home, office):
 
 
 def main():
-    times = int(sys.argv[sys.argv.index("--kill") + 1]) if "--kill" in sys.argv else 6
+    times = int(sys.argv[sys.argv.index("--kill") + 1]) if "--kill" in sys.argv else 4
     with Lab(nodes=8, users=[ALICE, BOB]) as lab:
         home, office = first_start(lab)
         both_at_once(lab, home, office)
+        fetched_by_both(lab, home, office)
         sent_mail(lab, home, office)
         served(lab, home, office)
         killed(lab, home, office, times)
