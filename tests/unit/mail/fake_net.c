@@ -438,7 +438,7 @@ static void wire(const struct fake_request *r, struct pp_buf *out)
 /* An empty inbox lets its reader wait: the question is put again a little later. */
 static void ask_again(struct pp_net_impl *net, struct fake_event *e)
 {
-    struct fake_event *again = add(net, FAKE_REQUEST, 100 * PP_MS, e->act, e->token);
+    struct fake_event *again = add(net, FAKE_REQUEST, 500 * PP_MS, e->act, e->token);
     again->request = e->request;
     e->request = NULL;
 }

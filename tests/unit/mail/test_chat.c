@@ -209,6 +209,8 @@ static void test_what_cannot_be_given_comes_back(void)
     for (size_t i = 0; i < w.nodes->n_nodes; i++) {
         w.nodes->nodes[i].dead = true;
     }
+    pp_vigil_cancel(a.vigil); /* it would ask each minute */
+    a.vigil = NULL;
     talker_say(&a, "bob@x", "too late");
     talker_run(&a, 6 * PP_DAY);
     CU_ASSERT_EQUAL(a.failed, 2);
