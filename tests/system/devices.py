@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two computers with one key over a real network: what one does to the mailbox the other has too;
 changes on both at once lose nothing; a round killed anywhere, or copies lost on the nodes, neither.
-With --kill N: N rounds are killed at random instants."""
+With --kill N: N rounds are killed at random instants, and one at each step."""
 import hashlib, os, random, shutil, signal, subprocess, sys, time
 from labkit import Lab, check
 
@@ -164,6 +164,32 @@ def fetched_by_both(lab, home, office):
         office.find(f"both-{i}.")
 
 
+def crash_points(lab, home, office):
+    """The office's round dies at each of its steps, while there is something to do at each."""
+    points = ("sync-scanned", "sync-read", "folders-tmp-written", "folders-placed", "sync-placed", "sync-moved",
+              "sync-removed", "device-stored", "sync-stored", "sync-sealed", "sync-planned", "sync-told")
+    for i, point in enumerate(points):
+        for name in ("moved", "gone"):
+            letter(lab, f"{name}-{i}.")
+        home.run("fetch")
+        office.run("sync")
+        letter(lab, f"new-{i}.")
+        home.run("fetch")
+        home.change(f"moved-{i}.", "S", ".Moved")
+        home.delete(f"gone-{i}.")
+        office.change(f"moved-{i}.", "F")
+        with open(os.path.join(office.maildir, "new", f"draft-{i}"), "w") as f:
+            f.write(f"Subject: draft-{i}.\n\ndraft\n")
+        home.run("sync")
+        died = office.run("sync", expect=None, env={"PP_CRASH": f"{point}:1"}).returncode
+        check(died == -signal.SIGKILL, f"no death at {point}: {died}")
+        same(home, office, rounds=1)
+        path = home.find(f"moved-{i}.")
+        check("/.Moved/cur/" in path and path.endswith(":2,FS"), f"{point}: a change was lost: {path}")
+        check(home.has(f"new-{i}.") and home.has(f"draft-{i}."), f"{point}: a message was lost")
+        check(not home.has(f"gone-{i}."), f"{point}: a deletion was lost")
+
+
 def sent_mail(lab, home, office):
     """What is sent on one computer stands in the Sent folder of both, read."""
     home.run("send", "-t", "--wait", input=LETTER.format(f=BOB, t=ALICE, s="mine.").encode())
@@ -222,6 +248,8 @@ def main():
         sent_mail(lab, home, office)
         served(lab, home, office)
         killed(lab, home, office, times)
+        if "--kill" in sys.argv:
+            crash_points(lab, home, office)
         copies_lost(lab, home, office)
         home.run("sync")
         check(len(home.run("devices").stdout.splitlines()) == 3, "not three computers")
