@@ -158,7 +158,7 @@ static bool agreed(struct pp_agent *agent, pp_ns now, struct pp_lookup *l)
 
 /* The other rule: the k closest of the path must all have answered. Once the nearest has spoken, or
  * when we know everybody, all of them are asked at once: but not where nearness is told with each
- * (closed), for then the first k known are seldom the k closest. */
+ * (closed), for then the first k known are seldom the k closest; there some more at a time. */
 static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, unsigned path)
 {
     size_t window = l->k, waiting = waiting_on(l, path, false);
@@ -171,7 +171,7 @@ static void route_all(struct pp_agent *agent, pp_ns now, struct pp_lookup *l, un
     if (!at_once && route_ahead(agent, now, l, path)) {
         return;
     }
-    alpha = at_once ? PP_K_MAX : alpha;
+    alpha = at_once ? PP_K_MAX : l->paths == 1 && l->complete ? alpha + 2 + l->k / 4u : alpha;
     for (size_t i = 0; i < l->n && window > 0; i++) {
         struct pp_lookup_peer *who = &l->at[i];
         if (who->path != path || who->state == PP_ASK_FAILED || who->inactive) {

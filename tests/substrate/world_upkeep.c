@@ -68,7 +68,7 @@ static void test_recovery_of_32(void)
  * with members that know their neighbours alone, goes from neighbour to neighbour. */
 static void test_round_trips_of_32(void)
 {
-    double most = strcmp(ring_plugin()->plugin.name, "can") == 0 ? 2 : 0.25;
+    double most = strcmp(ring_plugin()->plugin.name, "can") == 0 ? 0.55 : 0.25;
     static const unsigned ks[] = {1, 5, 16, 32};
     struct pp_world *w = ring_arranged(6, 32, NULL);
     pp_world_run(w, 5 * PP_MINUTE);
