@@ -1,7 +1,7 @@
 /*
  * What CAN alone promises: the path lengths of Ratnasamy et al. 2001 (figure 4, random zones, bare
- * referrals), few hops with the defaults at 10,000 nodes, exact answers while deaths are mended,
- * wards that find homes or joiners, and a joiner whose owner dies after giving it a zone.
+ * referrals), exact answers while deaths are mended, wards that find homes or joiners, and a joiner
+ * whose owner dies after giving it a zone.
  */
 #include "ring.h"
 
@@ -55,13 +55,6 @@ static void test_path_factors(void)
         printf("  d %.0f: factor %.3f\n", rows[i].d, factor);
         CU_ASSERT_TRUE(factor >= 0.95 * rows[i].low && factor <= 1.05 * rows[i].high);
     }
-}
-
-static void test_hops_of_ten_thousand(void)
-{
-    double mean = hops(10000, 300, NULL), bound = 0.9 * 4 / 4 * pow(10000, 1.0 / 4);
-    printf("  mean hops %.2f, bound %.2f\n", mean, bound);
-    CU_ASSERT_TRUE(mean > 0 && mean <= bound);
 }
 
 /* Kills the owner as soon as it has given a joiner its zone. */
@@ -184,4 +177,4 @@ static void test_joiners_get_wards(void)
 
 CHECK_MAIN("can", CHECK(test_exact_right_after_deaths), CHECK(test_wards_find_homes),
            CHECK(test_joiners_get_wards), CHECK(test_path_factors),
-           CHECK(test_hops_of_ten_thousand), CHECK(test_owner_dies_after_giving))
+           CHECK(test_owner_dies_after_giving))
