@@ -5,8 +5,8 @@
  * 5.84 at 4,096 nodes; 2003, table II: 3.81 at 1,000 nodes with lists of 20, which counts the last
  * step, from the predecessor that answers to the key's owner, and we do not. Kademlia: 2.5 at
  * 10,000 with buckets of 20, 3.1 with buckets of 8. Pastry's are in pastry_hops.c, CAN's in
- * world_can.c. And every answer there is the oracle's, for k of 1, 5, 16 and 32. PEERPOST_DEEP in the
- * environment: thousands of them.
+ * world_can.c. And every answer at 10,000 nodes is the oracle's, for k of 1, 5, 16 and 32.
+ * PEERPOST_DEEP in the environment: thousands of them.
  */
 #include "ring.h"
 

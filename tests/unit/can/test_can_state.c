@@ -12,7 +12,7 @@ static uint32_t version(const struct pp_substrate_node *n)
     return n->version;
 }
 
-/* Node 0 holds `ours` (its id begins with 80), somebody tells of `theirs`; how many zones remain. */
+/* Node 0 (its id begins with 80) holds `ours`, somebody tells of `theirs`; how many remain. */
 static size_t dispute(const char *ours, const char *theirs, bool smaller_id)
 {
     struct pp_substrate_node *n = can_lone(&net, ours);
