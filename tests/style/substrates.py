@@ -11,8 +11,8 @@ import re
 import house
 
 LINES, RUN = 1500, 6
-# Folders longer than that: take a name out as soon as its folder keeps the rule.
-LONG = {"substrate-can"}
+# Folders longer than that, and how long they may be: take a name out as soon as its folder keeps the rule.
+LONG = {"substrate-can": 2120}
 
 
 def folders(top):
@@ -65,8 +65,9 @@ def main():
     for name, paths in found.items():
         lines = sum(house.read(top, path).count("\n") for path in paths)
         print(f"substrate-{name}: {lines} lines")
-        if lines >= LINES and f"substrate-{name}" not in LONG:
-            faults.add(paths[0], 1, f"substrate-{name} has {lines} lines, not under {LINES}; "
+        limit = LONG.get(f"substrate-{name}", LINES)
+        if lines >= limit:
+            faults.add(paths[0], 1, f"substrate-{name} has {lines} lines, not under {limit}; "
                                     "move what another substrate needs too into plugins/common")
     find_twice(top, found, faults)
     for name in sorted(LONG):
