@@ -89,17 +89,19 @@ void can_forget(struct pp_member *m, pp_ns now, const struct pp_id *id)
 {
     struct pp_substrate_node *n = can_node(m);
     int at = pp_peerset_find(&n->near, &can_by_id, id);
-    if (at < 0 || m->phase != PP_PHASE_MEMBER) {
+    if (at < 0) {
         pp_tables_remove(m, id);
         return;
     }
     const struct can_facts *facts = &n->facts[at];
-    bool last = n->near.n == 1;
+    bool member = m->phase == PP_PHASE_MEMBER, last = member && n->near.n == 1;
     for (size_t i = 0; i < facts->n_list && last; i++) { /* they may be all that is left to us */
         pp_member_candidate(m, now, &facts->list[i].peer, &n->near.at[at].peer, CAN_TAG_PROBE);
     }
     take_out(n, (size_t)at);
-    can_faces_soon(n, now);
+    if (member) {
+        can_faces_soon(n, now);
+    }
     if (last) {
         pp_member_set_state(m, PP_ALONE);
     }

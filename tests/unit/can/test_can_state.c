@@ -167,9 +167,24 @@ static void test_the_last_neighbour(void)
     net_end(&net);
 }
 
+/* Who has lost its place still knows neighbours: what is known of each goes with it. */
+static void test_no_member_forgets_too(void)
+{
+    struct pp_substrate_node *n = can_lone(&net, "00");
+    struct pp_peer first = can_peer("01", 1), second = can_peer("10", 2);
+    can_tell_home(&net, &first, "01");
+    can_tell_home(&net, &second, "10");
+    n->m.phase = PP_PHASE_SEEK;
+    can_forget(&n->m, net.now, &first.id);
+    CU_ASSERT_EQUAL(n->near.n, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(can_find(n, &second.id));
+    CU_ASSERT_TRUE(can_zone_equal(can_find(n, &second.id)->zones.at[0], can_bits("10", 0)));
+    net_end(&net);
+}
+
 CHECK_MAIN("can state", CHECK(test_the_deeper_home_stays), CHECK(test_of_equals_the_smaller_id),
            CHECK(test_a_ward_yields_to_a_home), CHECK(test_a_home_does_not_yield_to_a_ward),
            CHECK(test_a_new_home), CHECK(test_only_a_proved_members_word_is_heard),
            CHECK(test_an_older_word_told_unasked_is_ignored), CHECK(test_replies_are_right),
            CHECK(test_who_does_not_touch_is_no_neighbour), CHECK(test_hearsay),
-           CHECK(test_the_last_neighbour))
+           CHECK(test_the_last_neighbour), CHECK(test_no_member_forgets_too))
