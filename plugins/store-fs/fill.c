@@ -294,7 +294,9 @@ static int fill_table(struct fs_store *s, struct fs_state *next, struct fs_runs 
     err = err || !f.moved ? err : fs_sync_all(s);
     pp_crash("store-fill-folder");
     if (!err) {
+        pthread_mutex_lock(&s->lock); /* the writer notes new slots there */
         *next = s->state;
+        pthread_mutex_unlock(&s->lock);
         next->segment = s->frozen_segment + 1;
         next->batch = s->frozen_batch;
         next->used = s->frozen_used;

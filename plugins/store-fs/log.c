@@ -144,7 +144,9 @@ static int add_slot(struct fs_store *s, uint64_t octets, bool adding, struct fs_
     if (err) {
         return err;
     }
+    pthread_mutex_lock(&s->lock); /* the filler notes how many there are */
     *out = &s->slot[s->slots++];
+    pthread_mutex_unlock(&s->lock);
     **out = (struct fs_slot){.fd = fd, .size = size > least ? size : least};
     struct stat st;
     if (fstat(fd, &st) == 0) {
