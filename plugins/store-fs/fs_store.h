@@ -125,6 +125,7 @@ struct fs_store {
     uint64_t segment, batch; /* the last ones written */
     struct map loose;        /* pieces not yet put: not in the log */
     bool salvaging;          /* opened to be repaired: go on where something is damaged */
+    uint8_t epoch[16];       /* as `state` has it; not changed while the filler runs */
     bool reindex, renew;     /* the index is lost; sequences are: a new epoch is due */
     const struct pp_sink *say;
     /* Under the lock. */

@@ -74,7 +74,7 @@ int fs_state_note(struct fs_store *s, const struct fs_state *next)
     state.reached = s->reached;
     state.slots = s->slots;
     pthread_mutex_unlock(&s->lock);
-    int err = fs_state_write(s->path, s->store.epoch, &state);
+    int err = fs_state_write(s->path, s->epoch, &state);
     if (!err) {
         pthread_mutex_lock(&s->lock);
         s->state = state;

@@ -105,6 +105,7 @@ static int open_there(struct pp_store **store, const char *path, const union pp_
     if (!err) {
         bool fresh = is_fresh(s);
         memcpy(epoch, s->store.epoch, sizeof epoch);
+        memcpy(s->epoch, epoch, sizeof epoch);
         fs_freeze(s, fs_freeze_size(s));
         err = rows_open(&s->store, epoch, fresh, error);
         memcpy(s->store.epoch, epoch, sizeof epoch);
