@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <http/message.h>
-#include <netinet/in.h>
+#include <io/sockaddr.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,40 +54,21 @@ static int await(const struct run *r, short events)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t make_address(union address *a, const uint8_t address[16], uint16_t port)
-{
-    *a = (union address){0};
-    if (pp_address_is_v4(address)) {
-        a->v4.sin_family = AF_INET;
-        a->v4.sin_port = htons(port);
-        memcpy(&a->v4.sin_addr, address + 12, 4);
-        return sizeof a->v4;
-    }
-    a->v6.sin6_family = AF_INET6;
-    a->v6.sin6_port = htons(port);
-    memcpy(&a->v6.sin6_addr, address, 16);
-    return sizeof a->v6;
-}
-
 static int open_socket(struct run *r)
 {
     static const uint8_t any[16];
-    union address to, from;
+    union pp_sockaddr to, from;
     int error = 0;
-    socklen_t size = sizeof error, len = make_address(&to, r->b->peer.address, r->b->peer.http);
-    r->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct pp_peer *peer = &r->b->peer;
+    int family = pp_sockaddr_family(peer->address);
+    socklen_t size = sizeof error, len = pp_sockaddr_put(&to, family, peer->address, peer->http);
+    r->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (r->fd < 0) {
         return PP_UNREACHABLE;
     }
     if (memcmp(r->b->bind, any, sizeof any) != 0) {
-        socklen_t n = make_address(&from, r->b->bind, 0);
-        if (from.any.sa_family == to.any.sa_family && bind(r->fd, &from.any, n) != 0) {
+        socklen_t n = pp_sockaddr_put(&from, pp_sockaddr_family(r->b->bind), r->b->bind, 0);
+        if (from.any.sa_family == family && bind(r->fd, &from.any, n) != 0) {
             return PP_UNREACHABLE;
         }
     }

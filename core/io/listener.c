@@ -2,12 +2,11 @@
 #include <io/stream.h>
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <io/sockaddr.h>
 #include <netinet/tcp.h>
 #include <peerpost/id.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,8 +16,7 @@
 
 union address {
     struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
+    union pp_sockaddr ip;
     struct sockaddr_un un;
 };
 
@@ -33,17 +31,6 @@ struct pp_listener {
     uint16_t port;
     bool accepting, closed;
 };
-
-static void source_of(uint8_t from[16], const union address *a)
-{
-    memset(from, 0, 16);
-    if (a->any.sa_family == AF_INET) {
-        from[10] = from[11] = 0xff;
-        memcpy(from + 12, &a->v4.sin_addr, 4);
-    } else if (a->any.sa_family == AF_INET6) {
-        memcpy(from, &a->v6.sin6_addr, 16);
-    }
-}
 
 static void release(struct pp_listener *l)
 {
@@ -71,7 +58,7 @@ static bool accept_one(struct pp_listener *l)
         }
         return errno == EINTR || errno == ECONNABORTED;
     }
-    source_of(from, &a);
+    pp_sockaddr_get(&a.ip, from);
     if (!l->path) {
         int one = 1;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -153,21 +140,6 @@ static int start(struct pp_listener **out, struct pp_loop *loop, int fd, const c
     return 0;
 }
 
-static socklen_t to_sockaddr(union address *a, const uint8_t address[16], uint16_t port)
-{
-    memset(a, 0, sizeof *a);
-    if (pp_address_is_v4(address)) {
-        a->v4.sin_family = AF_INET;
-        a->v4.sin_port = htons(port);
-        memcpy(&a->v4.sin_addr, address + 12, 4);
-        return sizeof a->v4;
-    }
-    a->v6.sin6_family = AF_INET6;
-    a->v6.sin6_port = htons(port);
-    memcpy(&a->v6.sin6_addr, address, 16);
-    return sizeof a->v6;
-}
-
 static int tcp_failed(struct pp_error *error, const uint8_t address[16], uint16_t port)
 {
     char text[46];
@@ -184,20 +156,18 @@ static int tcp_failed(struct pp_error *error, const uint8_t address[16], uint16_
 
 static uint16_t bound_port(int fd)
 {
-    union address a = {0};
+    union pp_sockaddr a = {0};
+    uint8_t address[16];
     socklen_t len = sizeof a;
-    if (getsockname(fd, &a.any, &len) != 0) {
-        return 0;
-    }
-    return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+    return getsockname(fd, &a.any, &len) == 0 ? pp_sockaddr_get(&a, address) : 0;
 }
 
 int pp_listener_open(struct pp_listener **listener, struct pp_loop *loop, const uint8_t address[16],
                      uint16_t port, pp_accepted_fn *fn, void *ctx, struct pp_error *error)
 {
-    union address a;
+    union pp_sockaddr a;
     int one = 1;
-    socklen_t len = to_sockaddr(&a, address, port);
+    socklen_t len = pp_sockaddr_put(&a, pp_sockaddr_family(address), address, port);
     int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return tcp_failed(error, address, port);

@@ -5,10 +5,9 @@
 #include <io/udp.h>
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <io/sockaddr.h>
 #include <peerpost/id.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define BATCH 16
@@ -17,14 +16,8 @@
 #define SLACK 8  /* a datagram longer than PP_DATAGRAM_MAX is seen to be so */
 #define BUFFER_OCTETS (512 * 1024)
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct outgoing {
-    union address to;
+    union pp_sockaddr to;
     socklen_t to_len;
     uint16_t len;
     uint8_t data[PP_DATAGRAM_MAX];
@@ -44,41 +37,13 @@ struct pp_udp {
     uint8_t in[BATCH][PP_DATAGRAM_MAX + SLACK];
 };
 
-static socklen_t to_sockaddr(union address *out, int family, const uint8_t address[16],
-                             uint16_t port)
-{
-    memset(out, 0, sizeof *out);
-    if (family == AF_INET) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(port);
-        memcpy(&out->v4.sin_addr, address + 12, 4);
-        return sizeof out->v4;
-    }
-    out->v6.sin6_family = AF_INET6;
-    out->v6.sin6_port = htons(port);
-    memcpy(&out->v6.sin6_addr, address, 16);
-    return sizeof out->v6;
-}
-
-static uint16_t from_sockaddr(uint8_t address[16], const union address *in)
-{
-    if (in->any.sa_family == AF_INET) {
-        memset(address, 0, 10);
-        address[10] = address[11] = 0xff;
-        memcpy(address + 12, &in->v4.sin_addr, 4);
-        return ntohs(in->v4.sin_port);
-    }
-    memcpy(address, &in->v6.sin6_addr, 16);
-    return ntohs(in->v6.sin6_port);
-}
-
 /* ---- in ---- */
 
 static int read_batch(struct pp_udp *udp)
 {
     struct mmsghdr messages[BATCH];
     struct iovec spans[BATCH];
-    union address from[BATCH];
+    union pp_sockaddr from[BATCH];
     memset(messages, 0, sizeof messages);
     for (int i = 0; i < BATCH; i++) {
         spans[i] = (struct iovec){udp->in[i], sizeof udp->in[i]};
@@ -92,7 +57,7 @@ static int read_batch(struct pp_udp *udp)
     int n = recvmmsg(udp->fd, messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
         uint8_t address[16];
-        uint16_t port = from_sockaddr(address, &from[i]);
+        uint16_t port = pp_sockaddr_get(&from[i], address);
         if (messages[i].msg_len <= PP_DATAGRAM_MAX && port != 0) {
             udp->fn(udp->ctx, address, port, pp_bytes(udp->in[i], messages[i].msg_len));
         }
@@ -163,7 +128,7 @@ void pp_udp_send(struct pp_udp *udp, const uint8_t address[16], uint16_t port,
         return;
     }
     struct outgoing *o = &udp->queue[(udp->first + udp->n++) % QUEUE];
-    o->to_len = to_sockaddr(&o->to, udp->family, address, port);
+    o->to_len = pp_sockaddr_put(&o->to, udp->family, address, port);
     o->len = (uint16_t)bytes.len;
     memcpy(o->data, bytes.data, bytes.len);
     pp_loop_stir(udp->loop);
@@ -196,8 +161,8 @@ static int bind_socket(struct pp_udp *udp, const uint8_t address[16], uint16_t p
     if (udp->family == AF_INET6) {
         setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
-    union address at;
-    socklen_t len = to_sockaddr(&at, udp->family, address, port);
+    union pp_sockaddr at;
+    socklen_t len = pp_sockaddr_put(&at, udp->family, address, port);
     if (bind(udp->fd, &at.any, len) != 0) {
         return -1;
     }
@@ -206,7 +171,7 @@ static int bind_socket(struct pp_udp *udp, const uint8_t address[16], uint16_t p
         return -1;
     }
     uint8_t bound[16];
-    udp->port = from_sockaddr(bound, &at);
+    udp->port = pp_sockaddr_get(&at, bound);
     return 0;
 }
 
