@@ -66,6 +66,9 @@ bool pp_parser_in_head(const struct pp_parser *p);
 
 /* Is it a legal field value (no control octet but HTAB)? For what an answer's fields quote. */
 bool pp_field_value_ok(struct pp_bytes value);
+/* Takes the next member off a comma-separated field value, without the blanks around it; it may be
+ * empty. False: there is none left. */
+bool pp_field_next(struct pp_bytes *rest, struct pp_bytes *member);
 /* Does a comma-separated field value hold this token (case-insensitive)? */
 bool pp_field_has_token(struct pp_bytes value, const char *token);
 

@@ -69,16 +69,26 @@ static struct pp_bytes trim(struct pp_bytes s)
     return s;
 }
 
+bool pp_field_next(struct pp_bytes *rest, struct pp_bytes *member)
+{
+    if (rest->len == 0) {
+        return false;
+    }
+    const uint8_t *comma = memchr(rest->data, ',', rest->len);
+    size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
+    size_t skip = comma ? len + 1 : len;
+    *member = trim(pp_bytes(rest->data, len));
+    *rest = pp_bytes(rest->data + skip, rest->len - skip);
+    return true;
+}
+
 bool pp_field_has_token(struct pp_bytes value, const char *token)
 {
-    while (value.len > 0) {
-        const uint8_t *comma = memchr(value.data, ',', value.len);
-        size_t len = comma ? (size_t)(comma - value.data) : value.len;
-        if (pp_bytes_is_nocase(trim(pp_bytes(value.data, len)), token)) {
+    struct pp_bytes member;
+    while (pp_field_next(&value, &member)) {
+        if (pp_bytes_is_nocase(member, token)) {
             return true;
         }
-        size_t skip = comma ? len + 1 : len;
-        value = pp_bytes(value.data + skip, value.len - skip);
     }
     return false;
 }

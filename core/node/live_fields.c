@@ -6,6 +6,7 @@
 #include <node/live_internal.h>
 
 #include <base/encode.h>
+#include <http/parser.h>
 
 #define SALT_MAX 64
 
@@ -50,17 +51,6 @@ static bool number(struct pp_bytes text, uint64_t *out)
         *out = *out * 10 + (text.data[i] - '0');
     }
     return true;
-}
-
-static struct pp_bytes trimmed(struct pp_bytes text)
-{
-    while (text.len && (*text.data == ' ' || *text.data == '\t')) {
-        text = pp_bytes(text.data + 1, text.len - 1);
-    }
-    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
 }
 
 static int parse_pragma(struct parse *p)
@@ -117,18 +107,14 @@ static void parse_prefer(struct parse *p)
         if (!pp_bytes_is_nocase(p->head->fields[i].name, "Prefer")) {
             continue;
         }
-        while (rest.len) {
-            const uint8_t *comma = memchr(rest.data, ',', rest.len);
-            size_t len = comma ? (size_t)(comma - rest.data) : rest.len;
-            struct pp_bytes one = trimmed(pp_bytes(rest.data, len));
+        struct pp_bytes one;
+        while (pp_field_next(&rest, &one)) {
             uint64_t n;
             if (one.len > 5 && pp_bytes_is_nocase(pp_bytes(one.data, 5), "wait=") &&
                 number(pp_bytes(one.data + 5, one.len - 5), &n)) {
                 p->q->r.wait = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
                 return;
             }
-            len += comma != NULL;
-            rest = pp_bytes(rest.data + len, rest.len - len);
         }
     }
 }
