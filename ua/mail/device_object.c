@@ -2,27 +2,12 @@
 #include <mail/device_object.h>
 
 #include <base/hash.h>
+#include <mail/blob_io.h>
 #include <mail/kept.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <seal/plain.h>
 #include <stdio.h>
-
-struct blob_io {
-    const struct pp_mailnet *net;
-    struct pp_blob *blob;
-};
-
-static int64_t blob_read(void *ctx, uint64_t offset, void *out, size_t cap)
-{
-    struct blob_io *io = ctx;
-    return io->net->ops->blob_read(io->net->impl, io->blob, offset, out, cap);
-}
-
-static int blob_write(void *ctx, struct pp_bytes bytes)
-{
-    struct blob_io *io = ctx;
-    return io->net->ops->blob_write(io->net->impl, io->blob, bytes);
-}
 
 static void drop(const struct pp_mailnet *net, struct pp_blob **blob)
 {
@@ -38,8 +23,8 @@ int pp_device_seal(struct pp_mail *mail, const struct pp_source *source, const u
     const struct pp_mailnet *net = &pp_mail_is(mail)->net;
     const struct pp_signer nobody = {NULL, NULL};
     struct pp_error error = {0};
-    struct blob_io io = {net, net->ops->blob_new(net->impl)};
-    struct pp_out out = {blob_write, &io};
+    struct pp_blob_io io = {net, net->ops->blob_new(net->impl)};
+    struct pp_out out = {pp_blob_io_write, &io};
     *blob = io.blob;
     int rc =
         io.blob ? pp_seal_body(source, &nobody, key, true, &out, digest, size, &error) : PP_FULL;
@@ -55,10 +40,10 @@ int pp_device_open(struct pp_mail *mail, struct pp_blob *sealed, uint64_t size,
     const struct pp_mailnet *net = &pp_mail_is(mail)->net;
     struct pp_opened opened = {0};
     struct pp_error error = {0};
-    struct blob_io in = {net, sealed}, scratch = {net, net->ops->blob_new(net->impl)},
-                   plain = {net, net->ops->blob_new(net->impl)};
-    struct pp_source object = {blob_read, &in, size}, back = {blob_read, &scratch, 0};
-    struct pp_out to_scratch = {blob_write, &scratch}, to_plain = {blob_write, &plain};
+    struct pp_blob_io in = {net, sealed}, scratch = {net, net->ops->blob_new(net->impl)},
+                      plain = {net, net->ops->blob_new(net->impl)};
+    struct pp_source object = {pp_blob_io_read, &in, size}, back = {pp_blob_io_read, &scratch, 0};
+    struct pp_out to_scratch = {pp_blob_io_write, &scratch}, to_plain = {pp_blob_io_write, &plain};
     int rc = scratch.blob && plain.blob
                  ? pp_open_body(&object, key, &to_scratch, &back, &to_plain, &opened, &error)
                  : PP_FULL;
@@ -90,23 +75,21 @@ static int octets_write(void *ctx, struct pp_bytes bytes)
 int pp_device_seal_octets(struct pp_mail *mail, const struct pp_buf *plain, const uint8_t key[32],
                           struct pp_blob **blob, uint8_t digest[32], uint64_t *size)
 {
-    const struct pp_source source = {octets_read, (void *)(uintptr_t)plain, plain->len};
+    const struct pp_bytes octets = pp_buf_bytes(plain);
+    const struct pp_source source = pp_source_of(&octets);
     return pp_device_seal(mail, &source, key, blob, digest, size);
 }
 
 int pp_device_open_octets(struct pp_bytes sealed, const uint8_t key[32], struct pp_buf *out)
 {
-    struct pp_buf in = {0}, scratch = {0};
+    struct pp_buf scratch = {0};
     struct pp_opened opened = {0};
     struct pp_error error = {0};
-    struct pp_source object = {octets_read, &in, sealed.len}, back = {octets_read, &scratch, 0};
+    struct pp_source object = pp_source_of(&sealed), back = {octets_read, &scratch, 0};
     struct pp_out to_scratch = {octets_write, &scratch}, to_out = {octets_write, out};
-    pp_buf_add(&in, sealed.data, sealed.len);
-    int rc = in.failed ? PP_NOMEM
-                       : pp_open_body(&object, key, &to_scratch, &back, &to_out, &opened, &error);
+    int rc = pp_open_body(&object, key, &to_scratch, &back, &to_out, &opened, &error);
     pp_opened_finish(&opened);
     pp_buf_wipe(&scratch);
-    pp_buf_free(&in);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* How nodes did of late; see health.h. */
 #include <mail/health.h>
 
+#include <base/hash.h>
 #include <mail/mail.h>
 
 #define REST_FACTOR 3 /* of the time-out: how long a silent node is left alone */
@@ -58,14 +59,12 @@ void pp_health_silent(struct pp_mail *mail, const struct pp_id *node)
     set(mail, node, PP_HEALTH_SILENT, REST_FACTOR * pp_mail_is(mail)->timeout);
 }
 
-/* FNV-1a: tells sentences apart, no more. */
+/* Tells sentences apart, no more. */
 static uint64_t hash_of(const char *what)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *what; what++) {
-        h = (h ^ (unsigned char)*what) * 1099511628211u;
-    }
-    return h;
+    uint8_t digest[32];
+    pp_sha256(digest, pp_str(what));
+    return pp_get64(digest);
 }
 
 static bool is_news(struct pp_mail *mail, const struct pp_id *node, const char *what)

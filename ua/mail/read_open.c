@@ -6,36 +6,20 @@
 #include <mail/read_pass.h>
 
 #include <base/address.h>
+#include <mail/blob_io.h>
 #include <mail/message.h>
 #include <mail/pins.h>
 #include <stdio.h>
 
 #define PIECE 65536
 
-struct blob_io {
-    const struct pp_mailnet *net;
-    struct pp_blob *blob;
-};
-
-static int64_t blob_read(void *ctx, uint64_t offset, void *out, size_t cap)
-{
-    struct blob_io *io = ctx;
-    return io->net->ops->blob_read(io->net->impl, io->blob, offset, out, cap);
-}
-
-static int blob_write(void *ctx, struct pp_bytes bytes)
-{
-    struct blob_io *io = ctx;
-    return io->net->ops->blob_write(io->net->impl, io->blob, bytes);
-}
-
 /* Decrypts the body into `message`. */
-static int open_body(struct pp_letter *letter, struct blob_io *message, struct pp_opened *opened)
+static int open_body(struct pp_letter *letter, struct pp_blob_io *message, struct pp_opened *opened)
 {
     const struct pp_mailnet *net = message->net;
     struct pp_error error = {0};
-    struct blob_io body = {net, letter->retrieve.body},
-                   scratch = {net, net->ops->blob_new(net->impl)};
+    struct pp_blob_io body = {net, letter->retrieve.body},
+                      scratch = {net, net->ops->blob_new(net->impl)};
     message->blob = net->ops->blob_new(net->impl);
     if (!scratch.blob || !message->blob) {
         if (scratch.blob) {
@@ -43,9 +27,10 @@ static int open_body(struct pp_letter *letter, struct blob_io *message, struct p
         }
         return PP_FULL;
     }
-    struct pp_source object = {blob_read, &body, letter->n.object_size};
-    struct pp_source back = {blob_read, &scratch, 0};
-    struct pp_out to_scratch = {blob_write, &scratch}, to_message = {blob_write, message};
+    struct pp_source object = {pp_blob_io_read, &body, letter->n.object_size};
+    struct pp_source back = {pp_blob_io_read, &scratch, 0};
+    struct pp_out to_scratch = {pp_blob_io_write, &scratch},
+                  to_message = {pp_blob_io_write, message};
     int rc = pp_open_body(&object, letter->n.session_key, &to_scratch, &back, &to_message, opened,
                           &error);
     if (rc != PP_OK) {
@@ -61,7 +46,7 @@ static int open_body(struct pp_letter *letter, struct blob_io *message, struct p
 }
 
 /* The header of the opened message, at most 1 MiB. */
-static int read_header(struct blob_io *message, struct pp_buf *header)
+static int read_header(struct pp_blob_io *message, struct pp_buf *header)
 {
     uint64_t size = message->net->ops->blob_size(message->net->impl, message->blob);
     size_t length = 0;
@@ -70,7 +55,7 @@ static int read_header(struct blob_io *message, struct pp_buf *header)
         if (pp_buf_reserve(header, PIECE + 1) != PP_OK) {
             return PP_NOMEM;
         }
-        int64_t n = blob_read(message, header->len, header->data + header->len, PIECE);
+        int64_t n = pp_blob_io_read(message, header->len, header->data + header->len, PIECE);
         if (n < 0) {
             return PP_IO;
         }
@@ -177,21 +162,21 @@ static void judge_signature(struct pp_letter *letter, const struct pp_opened *op
 
 /* --- what is delivered --------------------------------------------------------------------- */
 
-static int write_out(struct blob_io *out, struct pp_buf *b)
+static int write_out(struct pp_blob_io *out, struct pp_buf *b)
 {
-    int rc = b->failed ? PP_NOMEM : blob_write(out, pp_buf_bytes(b));
+    int rc = b->failed ? PP_NOMEM : pp_blob_io_write(out, pp_buf_bytes(b));
     b->len = 0;
     return rc;
 }
 
-static int copy_rest(struct blob_io *message, uint64_t at, struct blob_io *out)
+static int copy_rest(struct pp_blob_io *message, uint64_t at, struct pp_blob_io *out)
 {
     uint8_t piece[PIECE];
     struct pp_lf lf = {0};
     struct pp_buf b = {0};
     int rc = PP_OK;
     for (int64_t n = 1; rc == PP_OK && n > 0; at += (uint64_t)n) {
-        n = blob_read(message, at, piece, sizeof piece);
+        n = pp_blob_io_read(message, at, piece, sizeof piece);
         if (n < 0) {
             rc = PP_IO;
             break;
@@ -203,7 +188,7 @@ static int copy_rest(struct blob_io *message, uint64_t at, struct blob_io *out)
     return rc;
 }
 
-static int compose(struct pp_letter *letter, struct blob_io *message, struct pp_bytes header)
+static int compose(struct pp_letter *letter, struct pp_blob_io *message, struct pp_bytes header)
 {
     const struct pp_mailnet *net = message->net;
     struct pp_delivery d = {
@@ -211,7 +196,7 @@ static int compose(struct pp_letter *letter, struct blob_io *message, struct pp_
         .delivered_to = pp_mail_is(letter->read->mail)->address,
         .authentication = letter->signature,
     };
-    struct blob_io out = {net, net->ops->blob_new(net->impl)};
+    struct pp_blob_io out = {net, net->ops->blob_new(net->impl)};
     letter->ready = out.blob;
     if (!out.blob) {
         return PP_FULL;
@@ -225,7 +210,7 @@ static int compose(struct pp_letter *letter, struct blob_io *message, struct pp_
 
 int pp_letter_unseal(struct pp_letter *letter)
 {
-    struct blob_io message = {&pp_mail_is(letter->read->mail)->net, NULL};
+    struct pp_blob_io message = {&pp_mail_is(letter->read->mail)->net, NULL};
     struct pp_opened opened = {0};
     struct pp_buf header = {0};
     int rc = open_body(letter, &message, &opened);
