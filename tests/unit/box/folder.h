@@ -6,7 +6,9 @@
 #include <check.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,17 @@ static inline const char *folder_path(char out[300], const char *name)
 {
     snprintf(out, 300, "%s/%s", folder, name);
     return out;
+}
+
+/* A text as what is to be delivered; ctx is the text. */
+static inline int64_t read_text(void *ctx, uint64_t offset, void *out, size_t cap)
+{
+    const char *text = ctx;
+    size_t len = strlen(text);
+    size_t n = offset >= len ? 0 : len - (size_t)offset;
+    n = n < cap ? n : cap;
+    memcpy(out, text + offset, n);
+    return (int64_t)n;
 }
 
 /* Runs fn in a child with PP_CRASH=point:n. True when it was killed there, false when it ended. */

@@ -9,16 +9,6 @@
 
 static char box[300];
 
-static int64_t read_text(void *ctx, uint64_t offset, void *out, size_t cap)
-{
-    const char *text = ctx;
-    size_t len = strlen(text);
-    size_t n = offset >= len ? 0 : len - (size_t)offset;
-    n = n < cap ? n : cap;
-    memcpy(out, text + offset, n);
-    return (int64_t)n;
-}
-
 static void begin(void)
 {
     folder_make();
